@@ -1,0 +1,1 @@
+"""Pure values and functions: no clock, no luck, no I/O, no await. Imports nothing but the standard library."""

@@ -1,0 +1,1 @@
+"""The FlickRocket side of the house: httpx, paging, codec, OAuth. Knows nothing of databases."""
