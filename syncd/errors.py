@@ -1,23 +1,23 @@
 """Errors, sorted by what happens next. Foreign exceptions are translated into these once, at the border.
 
-    SyncdError                  message, hint (the next command), exit code
-    ├── Fatal                   a person or a programmer must change something; the process says so and ends       1
-    │   ├── SettingsProblem     a setting is wrong or missing                                                      2
-    │   ├── UsageProblem        the command's words are wrong                                                      2
-    │   ├── KeyProblem          the sealing key is missing, too open, or the wrong one                             2
-    │   ├── SchemaProblem       the database is at a revision that this syncd does not know                        1
-    │   └── DiskProblem         a file or database cannot be written (full, read-only, gone)                       1
-    ├── Retry                   it may work later, unchanged (after_s: not before)                                75
-    │   ├── RemoteDown          no connection, time-out before an answer, 5xx                                     75
-    │   ├── Throttled           the shop's call limit refused us (429)                                            75
-    │   ├── LostAnswer          the request left and no whole answer came: a write is in doubt                    75
-    │   └── DatabaseBusy        the database is locked or away                                                    75
-    ├── NotUnderstood           the shop answered something that is not the documented form; the page is skipped   1
-    └── NeedsPerson             goes on only after somebody acted; the shop or resource waits                      3
-        ├── GrantRevoked        the refresh token is refused: authorise again                                      3
-        ├── ScopeMissing        the grant does not cover this resource                                             3
-        ├── BrakeOn             more records would change or go than the brake allows                              3
-        └── WrongShop           the grant belongs to another company than this shop is bound to                    3
+SyncdError                  message, hint (the next command), exit code
+├── Fatal                   a person or a programmer must change something; the process says so and ends       1
+│   ├── SettingsProblem     a setting is wrong or missing                                                      2
+│   ├── UsageProblem        the command's words are wrong                                                      2
+│   ├── KeyProblem          the sealing key is missing, too open, or the wrong one                             2
+│   ├── SchemaProblem       the database is at a revision that this syncd does not know                        1
+│   └── DiskProblem         a file or database cannot be written (full, read-only, gone)                       1
+├── Retry                   it may work later, unchanged (after_s: not before)                                75
+│   ├── RemoteDown          no connection, time-out before an answer, 5xx                                     75
+│   ├── Throttled           the shop's call limit refused us (429)                                            75
+│   ├── LostAnswer          the request left and no whole answer came: a write is in doubt                    75
+│   └── DatabaseBusy        the database is locked or away                                                    75
+├── NotUnderstood           the shop answered something that is not the documented form; the page is skipped   1
+└── NeedsPerson             goes on only after somebody acted; the shop or resource waits                      3
+    ├── GrantRevoked        the refresh token is refused: authorise again                                      3
+    ├── ScopeMissing        the grant does not cover this resource                                             3
+    ├── BrakeOn             more records would change or go than the brake allows                              3
+    └── WrongShop           the grant belongs to another company than this shop is bound to                    3
 """
 
 
