@@ -22,7 +22,7 @@ from syncd.domain.shop import Shop
 from syncd.domain.token import SealedTokens
 
 T = TypeVar("T")
-Tx_contra = TypeVar("Tx_contra", contravariant=True)
+Tx_co = TypeVar("Tx_co", covariant=True)
 
 
 # --- clock, dice, alarm, log -----------------------------------------------------------------------------------------
@@ -189,12 +189,12 @@ class Inspected:
 # --- the disk --------------------------------------------------------------------------------------------------------
 
 
-class Writer(Protocol[Tx_contra]):
+class Writer(Protocol[Tx_co]):
     """Runs a plain function inside exactly one database transaction: committed when it returns, rolled back when it raises.
 
     Shielded: a cancelled caller's transaction still ends whole. Raises DatabaseBusy, DiskProblem, SchemaProblem."""
 
-    async def run(self, f: Callable[[Tx_contra], T]) -> T: ...
+    async def run(self, f: Callable[[Tx_co], T]) -> T: ...
 
 
 class LedgerTable(Protocol):
@@ -332,3 +332,14 @@ class Disk(Protocol):
     def state(self) -> Writer[StateTx]: ...
     @property
     def reader(self) -> Writer[MirrorTx]: ...
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+class Watcher(Protocol):
+    """Somebody who watches a run: a progress bar on a terminal, log lines elsewhere. `total` pages is None while unknown."""
+
+    def began(self, shop: str, resource: str, feed: str, total: int | None) -> None: ...
+    def page(self, shop: str, resource: str, pages: int, rows: int, waited_s: float) -> None: ...
+    def ended(self, shop: str, resource: str, run: Run) -> None: ...
