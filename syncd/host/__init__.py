@@ -1,0 +1,1 @@
+"""The host: clock, dice, alarm, logs, signals, sealing and locks of the machine that syncd runs on."""
