@@ -7,7 +7,7 @@ The caller spreads waits with its own dice (U(1, 1.25)) and stores the bucket th
 """
 
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from math import isfinite
 from typing import Final, Self
 
@@ -27,7 +27,7 @@ _SLACK: Final = 1e-6
 _WAIT_LEAST_S: Final = 0.001
 
 
-class CallClass(Enum):
+class CallClass(StrEnum):
     """Who asks. Higher classes may fill the bucket further, so priorities need no queue."""
 
     PUSH = "push"

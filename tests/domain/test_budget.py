@@ -218,7 +218,9 @@ def test_a_refusal_without_a_time_waits_one_leak_and_a_silly_time_is_capped() ->
 def test_a_refusal_without_header_cuts_the_leak_once_and_time_brings_it_back() -> None:
     cut = refused(empty(), None, False, T0)
     assert cut.leak == pytest.approx(1.6)
-    assert refused(cut, None, False, T0 + 0.1).leak == pytest.approx(1.6, rel=1e-3), "refused together: one overflow"
+    assert refused(cut, None, False, T0 + 0.1).leak == pytest.approx(1.6, rel=1e-3), (
+        "refused together: one overflow"
+    )
     assert refused(cut, None, False, T0 + 10).leak < 1.6, "refused again after new calls: another overflow"
     assert recover(cut, T0 + 60).leak == pytest.approx(1.64)
     assert recover(cut, T0 + 3600).leak == 2.0
