@@ -187,7 +187,7 @@ def _pure(source: Source) -> Iterator[str]:
 
 
 def _swallowed(source: Source) -> Iterator[str]:
-    """`except Exception` around an await: it hides bugs as faults. With a bare raise at the end it is a cleanup."""
+    """`except Exception` around an await hides bugs as faults. With a bare raise at the end it cleans up."""
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.Try | ast.TryStar):
             continue
