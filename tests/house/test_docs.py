@@ -1,10 +1,10 @@
-"""What the docs name exists, and what exists is named: commands with their options, settings, links, pictures."""
+"""What the docs name exists, and what exists is named: commands and options, settings, links, pictures."""
 
 import importlib.util
 import re
 from collections.abc import Iterator
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -19,7 +19,7 @@ PAGES = [name for name in tracked_files() if name.endswith(".md")]
 
 
 def _there(module: str) -> None:
-    """Skip while a module is not written. One that is there and cannot be imported is an error, not a skip."""
+    """Skip while a module is not written. One that is there and cannot be imported is an error."""
     if (
         importlib.util.find_spec(module.rpartition(".")[0]) is None
         or importlib.util.find_spec(module) is None
@@ -173,7 +173,7 @@ def test_files_that_a_page_names_exist(page: str) -> None:
 @pytest.mark.parametrize("picture", [name for name in tracked_files() if name.endswith(".svg")])
 def test_pictures_are_whole_and_need_nothing_from_elsewhere(picture: str) -> None:
     text = (ROOT / picture).read_text()
-    root = ElementTree.fromstring(text)
+    root = ET.fromstring(text)
     assert root.tag.endswith("svg")
     assert "viewBox" in root.attrib
     assert root.find("{*}title") is not None
