@@ -4,10 +4,9 @@ from math import inf
 from typing import Final
 
 RETRY_AFTER_MAX_S: Final = 86_400.0
-"""A server that names a later moment is asked once a day all the same: dates are wrong more often than that."""
-_DOUBLINGS_MAX = (
-    62  # Beyond this every ceiling is past any sensible maximum, and floats would overflow at 1024.
-)
+"""A server that names a later moment is asked once a day all the same: dates are often wrong."""
+# Beyond this every ceiling is past any sensible maximum, and floats overflow at 1024.
+_DOUBLINGS_MAX: Final = 62
 
 
 def delay(

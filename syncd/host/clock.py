@@ -1,5 +1,5 @@
-"""The machine's own time and luck: the one place where they are read. Everybody else is handed a `Clock` and a
-`Dice` (syncd/ports.py), so that a whole daemon can run on simulated time.
+"""The machine's own time and luck: the one place where they are read. Everybody else is handed a `Clock`
+and a `Dice` (syncd/ports.py), so that a whole daemon can run on simulated time.
 """
 
 import asyncio
@@ -31,7 +31,9 @@ class SystemClock:
 
 
 class SystemDice:
-    """Luck from the operating system: a generator seeded by it for spreading, itself for what must not be guessed."""
+    """Luck from the operating system: a generator seeded by it for spreading, itself for what must not be
+    guessed.
+    """
 
     def __init__(self) -> None:
         self._luck = random.Random(secrets.randbits(256))

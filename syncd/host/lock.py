@@ -1,5 +1,5 @@
-"""A lock between processes on one machine: flock on a file, so that it dies with its holder and never times out
-under it. Used for one token exchange at a time (SQLite) and for one daemon per database file.
+"""A lock between processes on one machine: flock on a file, so that it dies with its holder and never times
+out under it. Used for one token exchange at a time (SQLite) and for one daemon per database file.
 
 The file stays behind when the lock is given back; only the lock counts, never the file's being there.
 """
@@ -20,7 +20,8 @@ _NOTE_BYTES_MAX: Final = 4096
 class FileLock:
     """An exclusive lock on `path`. Two of them on one path exclude each other, within one process too.
 
-    A child process that inherits `fileno()` holds the lock as well: it is free when both have ended or let go.
+    A child process that inherits `fileno()` holds the lock as well: it is free when both have ended or
+    let go.
     """
 
     def __init__(self, path: Path, *, note: str = "") -> None:
@@ -81,7 +82,9 @@ class FileLock:
         return self._fd
 
     def holder(self) -> str:
-        """Return the note of who holds or last held the lock; empty when there is none or it cannot be read."""
+        """Return the note of who holds or last held the lock; empty when there is none or it cannot be
+        read.
+        """
         try:
             with self._path.open("rb") as file:
                 return file.read(_NOTE_BYTES_MAX).decode(errors="replace").strip()
@@ -103,7 +106,9 @@ class FileLock:
 
 
 class ExchangeLocks:
-    """One token exchange at a time per shop, as files `exchange-<shop id>.lock` in `folder` (ports.ExchangeLock)."""
+    """One token exchange at a time per shop, as files `exchange-<shop id>.lock` in `folder`
+    (ports.ExchangeLock).
+    """
 
     def __init__(self, folder: Path, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._folder = folder
