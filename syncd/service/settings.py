@@ -1,0 +1,271 @@
+"""What an owner can set: one TOML file, every key also as SYNCD_SECTION__KEY in the environment.
+
+The only place besides `host` that reads the environment. Every value has a default that is right for one shop on one
+machine; `config/syncd.toml` explains each key. Must not open databases or the network: a wrong setting is found first.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from syncd.domain.resources import BY_NAME
+from syncd.domain.secret import Secret
+from syncd.errors import SettingsProblem
+from syncd.host.keyfile import KeySources
+from syncd.service import settings_file
+from syncd.service.words import meant
+
+SHORT_FORMS: Final = {
+    "SYNCD_DATABASE_URL": ("database", "url"),
+    "SYNCD_STATE_URL": ("database", "state_url"),
+    "SYNCD_KEY_FILE": ("vault", "key_file"),
+}
+#: Names that begin like settings and are read elsewhere.
+OTHER_NAMES: Final = ("SYNCD_CONFIG", "SYNCD_KEY")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class DatabaseSection(_Section):
+    """[database]"""
+
+    url: str = Field(default="sqlite:///mirror.db", repr=False, json_schema_extra={"hidden": True})
+    state_url: str = Field(default="", repr=False, json_schema_extra={"hidden": True})
+
+    @field_validator("url", "state_url")
+    @classmethod
+    def _known_kind(cls, url: str) -> str:
+        if url.startswith(("postgresql://", "postgres://")):
+            return "postgresql+psycopg://" + url.split("://", 1)[1]
+        if not url or url.startswith("postgresql+psycopg://"):
+            return url
+        if re.match(r"sqlite:///.*[^/]$", url) and ":memory:" not in url:
+            return url
+        raise ValueError(
+            "is not an address that syncd can use; write sqlite:///mirror.db (a file) "
+            "or postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+
+
+class VaultSection(_Section):
+    """[vault]"""
+
+    key_file: str = "syncd.key"
+
+
+class RemoteSection(_Section):
+    """[remote]"""
+
+    connect_timeout_s: float = Field(default=5.0, gt=0, le=120)
+    read_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    response_bytes_max: int = Field(default=32 * 1024 * 1024, ge=64 * 1024)
+    tries: int = Field(default=5, ge=1, le=20)
+    limit_header: str = "(?i)api-call-limit"
+
+    @field_validator("limit_header")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+        return pattern
+
+
+class BudgetSection(_Section):
+    """[budget]"""
+
+    size: float = Field(default=40.0, ge=1, le=100_000)
+    leak_per_s: float = Field(default=2.0, gt=0, le=100_000)
+
+
+class PullSection(_Section):
+    """[pull]"""
+
+    quick_s: float = Field(default=60.0, ge=1)
+    walk_s: float = Field(default=21_600.0, ge=60)
+    looks_s: float = Field(default=5.0, ge=0.1)
+    audit_period_s: float = Field(default=7 * 86_400.0, ge=3600)
+    overlap_s: float = Field(default=120.0, ge=0, le=86_400)
+    page_rows_max: int = Field(default=100, ge=1, le=10_000)
+    brake_least: int = Field(default=5, ge=0)
+    brake_share: float = Field(default=0.05, ge=0, le=1)
+
+
+class LogSection(_Section):
+    """[log]"""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    progress_every_s: float = Field(default=10.0, gt=0)
+
+
+class ResourceSection(_Section):
+    """[resources.NAME]; None takes the value of [pull]."""
+
+    enabled: bool = True
+    quick_s: float | None = Field(default=None, ge=1)
+    walk_s: float | None = Field(default=None, ge=60)
+
+
+def _known_resource(name: str) -> str:
+    if name not in BY_NAME:
+        raise ValueError(f"there is no such resource; {meant(name, BY_NAME)}")
+    return name
+
+
+ResourceName = Annotated[str, AfterValidator(_known_resource)]
+
+
+class Settings(BaseSettings):
+    """All settings, checked. Built by `load`, which finds the file and reports every problem at once."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SYNCD_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    database: DatabaseSection = DatabaseSection()
+    vault: VaultSection = VaultSection()
+    remote: RemoteSection = RemoteSection()
+    budget: BudgetSection = BudgetSection()
+    pull: PullSection = PullSection()
+    log: LogSection = LogSection()
+    resources: dict[ResourceName, ResourceSection] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  passed by the library
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment stands above the file, whose content comes in as arguments."""
+        return (env_settings, _ShortForms(settings_cls), init_settings)
+
+
+class _ShortForms(PydanticBaseSettingsSource):
+    """SYNCD_DATABASE_URL and its like."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        """Not asked: `__call__` answers for all fields together."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The sections that the short forms fill."""
+        found: dict[str, Any] = {}
+        for name, (section, key) in SHORT_FORMS.items():
+            if name in os.environ:
+                found.setdefault(section, {})[key] = os.environ[name]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings with the place they came from. `folder` is what relative paths start at."""
+
+    settings: Settings
+    file: Path | None
+    folder: Path
+
+    def path(self, text: str) -> Path:
+        """A path of the settings, made absolute."""
+        return (self.folder / Path(text).expanduser()).resolve()
+
+    @property
+    def mirror_url(self) -> str:
+        """The mirror's address with an absolute path."""
+        return self._absolute(self.settings.database.url)
+
+    @property
+    def state_url(self) -> str | None:
+        """The state database's address where one was set; None where it follows from the mirror's."""
+        url = self.settings.database.state_url
+        return self._absolute(url) if url else None
+
+    @property
+    def home(self) -> Path:
+        """Where locks and the token journal lie: beside the databases on SQLite, else beside the settings."""
+        url = self.state_url or self.mirror_url
+        return Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite") else self.folder
+
+    @property
+    def key_file(self) -> Path:
+        """Where `syncd init` puts the sealing key."""
+        return self.path(self.settings.vault.key_file)
+
+    @property
+    def key_sources(self) -> KeySources:
+        """Where the sealing key may lie (design 7); the file counts where it was named, or is there."""
+        chosen = "key_file" in self.settings.vault.model_fields_set or self.key_file.exists()
+        credentials, key = os.environ.get("CREDENTIALS_DIRECTORY"), os.environ.get("SYNCD_KEY")
+        return KeySources(
+            key_file=self.key_file if chosen else None,
+            credentials_folder=Path(credentials) if credentials else None,
+            key=Secret(key) if key else None,
+        )
+
+    def _absolute(self, url: str) -> str:
+        if not url.startswith("sqlite:///"):
+            return url
+        return f"sqlite:///{self.path(url.removeprefix('sqlite:///'))}"
+
+
+def load(config: Path | None = None) -> Loaded:
+    """Find and read the settings. Raises SettingsProblem that names every wrong key with its fix."""
+    file = settings_file.find(config, os.environ.get("SYNCD_CONFIG"))
+    content = settings_file.read(file) if file else {}
+    problems = list(_unknown_names(os.environ))
+    settings = None
+    try:
+        settings = Settings(**content)
+    except ValidationError as error:
+        problems += settings_file.explain(error, Settings, file, _sources(os.environ))
+    if problems or settings is None:
+        count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
+        raise SettingsProblem(
+            "\n".join([f"{count}:", *(f"  {line}" for line in problems)]),
+            hint=f"correct {file or 'the environment'}, then: syncd doctor",
+        )
+    return Loaded(settings, file, (file.parent if file else Path()).resolve())
+
+
+def notify_socket() -> str:
+    """The address at which systemd wants to hear of us; empty where nobody does."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
+def _sources(environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Which variable each key came from."""
+    long_forms = {
+        tuple(name.removeprefix("SYNCD_").lower().split("__")): name
+        for name in environ
+        if name.startswith("SYNCD_") and "__" in name
+    }
+    return long_forms | {key: name for name, key in SHORT_FORMS.items() if name in environ}
+
+
+def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
+    """Variables that look like settings and are none; those inside a known section are found by the model."""
+    sections = [f"SYNCD_{section.upper()}__" for section in Settings.model_fields]
+    for name in sorted(environ):
+        if not name.startswith("SYNCD_") or name in SHORT_FORMS or name in OTHER_NAMES:
+            continue
+        if "__" in name and not name.startswith(tuple(sections)):
+            known = [section.removesuffix("__") for section in sections]
+            yield f"{name} (environment): there is no such section; {meant(name.split('__')[0], known)}"
+        elif "__" not in name and (close := meant(name, (*SHORT_FORMS, *OTHER_NAMES), strict=True)):
+            yield f"{name} (environment): there is no such setting; {close}"
