@@ -73,9 +73,7 @@ def _inside(source: Source, node: ast.AST, floor: str, named: str) -> Iterator[s
 def _outside(source: Source, node: ast.AST, package: str) -> Iterator[str]:
     places = OUTSIDERS.get(package)
     if places is None:
-        yield source.at(
-            node, f"{package} is no dependency of syncd; OUTSIDERS names them, and who may use them"
-        )
+        yield source.at(node, f"{package} is no dependency of syncd; OUTSIDERS names them, and who may use them")
     elif not source.where.startswith(places):
         yield source.at(node, f"{package} is named only in {', '.join(places)}")
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.house import resources_page
 from tests.house.sources import ROOT, tracked_files
 
 COMMANDS = ROOT / "docs/commands.md"
@@ -20,10 +21,7 @@ PAGES = [name for name in tracked_files() if name.endswith(".md")]
 
 def _there(module: str) -> None:
     """Skip while a module is not written. One that is there and cannot be imported is an error."""
-    if (
-        importlib.util.find_spec(module.rpartition(".")[0]) is None
-        or importlib.util.find_spec(module) is None
-    ):
+    if importlib.util.find_spec(module.rpartition(".")[0]) is None or importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not there yet")
 
 
@@ -95,9 +93,7 @@ def test_every_documented_option_exists(commands: dict[str, Any]) -> None:
 
 def test_the_help_of_every_command_shows_an_example(commands: dict[str, Any]) -> None:
     without = [
-        words
-        for words, command in commands.items()
-        if words not in f"{command.help or ''}\n{command.epilog or ''}"
+        words for words, command in commands.items() if words not in f"{command.help or ''}\n{command.epilog or ''}"
     ]
     assert without == []
 
@@ -131,7 +127,7 @@ def _explained() -> dict[str, bool]:
     section, words, keys = "", False, {}
     for line in CONFIG.read_text().splitlines():
         if found := re.fullmatch(r"#?\s*\[([\w.*-]+)\]\s*(?:#.*)?", line):
-            section, words = f"{found[1]}.", False
+            section, words = re.sub(r"^resources\.[\w*]+", "resources.*", found[1]) + ".", False
         elif found := re.match(r"(?:# ?)?([a-z_][a-z0-9_]*)\s*=\s*\S", line):
             keys[f"{section}{found[1]}"] = words or bool(re.search(r"\s#\s+\w", line[1:]))
         elif line.startswith("#"):
@@ -164,10 +160,12 @@ def test_links_lead_somewhere(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_files_that_a_page_names_exist(page: str) -> None:
-    named = re.findall(
-        r"`((?:syncd|tests|migrations|config|docs|bench)/[\w./-]*\w)`", (ROOT / page).read_text()
-    )
+    named = re.findall(r"`((?:syncd|tests|migrations|config|docs|bench)/[\w./-]*\w)`", (ROOT / page).read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_page_of_resources_says_what_their_descriptions_say() -> None:
+    assert resources_page.PAGE.read_text() == resources_page.page(), "run: python -m tests.house.resources_page"
 
 
 @pytest.mark.parametrize("picture", [name for name in tracked_files() if name.endswith(".svg")])

@@ -94,9 +94,7 @@ def test_what_the_place_allows_is_left_alone(where: str, text: str) -> None:
 
 # Written in pieces, so that this file does not hold what it looks for.
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b")
-HERE = re.compile(
-    "|".join([r"/wo" + r"rk/(main|shared)", r"/ro" + r"ot/", r"/ho" + r"me/[a-z]", r"/opt/wh" + "eels"])
-)
+HERE = re.compile("|".join([r"/wo" + r"rk/(main|shared)", r"/ro" + r"ot/", r"/ho" + r"me/[a-z]", r"/opt/wh" + "eels"]))
 REGISTRY = re.compile(r"https?://[\w.-]*(py" + r"pi|pythonhosted|npm" + r"js|artifac" + r"tory|nexus)[\w.-]*")
 
 

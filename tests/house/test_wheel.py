@@ -50,9 +50,7 @@ def _run(installed: Path, here: Path, *words: str) -> subprocess.CompletedProces
 
 def test_it_contains_migrations_and_config(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    versions = [
-        name for name in names if name.startswith("syncd/_migrations/versions/") and name.endswith(".py")
-    ]
+    versions = [name for name in names if name.startswith("syncd/_migrations/versions/") and name.endswith(".py")]
     in_checkout = list((ROOT / "migrations/versions").glob("*.py"))
     assert {Path(name).name for name in versions} == {path.name for path in in_checkout} != set()
     for wanted in ("_alembic.ini", "_config/syncd.toml", "_migrations/env.py"):

@@ -54,9 +54,7 @@ _PURE = "syncd/domain/"
 def untidy(source: Source) -> Iterator[str]:
     """Every broken rule of one file, as lines for people."""
     if not ast.get_docstring(source.tree):
-        yield source.at(
-            source.tree, "a module begins with a docstring: what it is for, what it must not know"
-        )
+        yield source.at(source.tree, "a module begins with a docstring: what it is for, what it must not know")
     yield from _patches(source)
     yield from _swallowed(source)
     if source.is_product:
@@ -130,9 +128,7 @@ def _stubs(source: Source) -> Iterator[str]:
     names = imported_names(source.tree)
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Name) and node.id == "NotImplementedError":
-            yield source.at(
-                node, "what is landed is finished; a Protocol in syncd.ports says what is to come"
-            )
+            yield source.at(node, "what is landed is finished; a Protocol in syncd.ports says what is to come")
         if isinstance(node, ast.ClassDef) and not any(
             (dotted(base, names) or "").endswith(("Protocol", "ABC"))
             for base in [b.value if isinstance(b, ast.Subscript) else b for b in node.bases]
