@@ -123,9 +123,7 @@ class SystemAlarm:
         self._watch = asyncio.get_running_loop().call_later(WATCH_EVERY_S, tick)
 
     def _arm(self, key: str, ring: _Ring) -> None:
-        self._scheduler.add_job(
-            self._due, "date", run_date=ring.when, args=(key, ring), id=key, replace_existing=True
-        )
+        self._scheduler.add_job(self._due, "date", run_date=ring.when, args=(key, ring), id=key, replace_existing=True)
 
     def _due(self, key: str, ring: _Ring) -> None:
         # Not called from here: the scheduler, in the middle of its list of due jobs, would afterwards

@@ -129,9 +129,7 @@ def _decoded(line: Secret, where: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise KeyProblem(
-            f"{where} is not a sealing key: it must be base64 of {KEY_BYTES} bytes", hint=_NEW_KEY_HINT
-        )
+        raise KeyProblem(f"{where} is not a sealing key: it must be base64 of {KEY_BYTES} bytes", hint=_NEW_KEY_HINT)
     return key
 
 
