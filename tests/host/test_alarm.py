@@ -37,11 +37,11 @@ class Scene:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self.alarm = SystemAlarm(
-            self.clock,
-            on_error=lambda key, error: (self.errors.append((key, error)), self.changed.set())[0],
-            on_step=self.steps.append,
-        )
+        self.alarm = SystemAlarm(self.clock, on_error=self.note_error, on_step=self.steps.append)
+
+    def note_error(self, key: str, error: Exception) -> None:
+        self.errors.append((key, error))
+        self.changed.set()
 
     def ring(self, name: str) -> Callable[[], None]:
         def call() -> None:

@@ -14,7 +14,11 @@ def told_by(numbers: list[signal.Signals], *, reload: bool = True) -> list[str]:
         came = asyncio.Event()
 
         def tell(what: str) -> Callable[[], None]:
-            return lambda: (told.append(what), came.set())[0]
+            def call() -> None:
+                told.append(what)
+                came.set()
+
+            return call
 
         with watch(drain=tell("drain"), stop=tell("stop"), reload=tell("reload") if reload else None):
             for number in numbers:
