@@ -9,9 +9,7 @@ RETRY_AFTER_MAX_S: Final = 86_400.0
 _DOUBLINGS_MAX: Final = 62
 
 
-def delay(
-    attempt: int, base_s: float, max_s: float, luck: float, retry_after_s: float | None = None
-) -> float:
+def delay(attempt: int, base_s: float, max_s: float, luck: float, retry_after_s: float | None = None) -> float:
     """Return the seconds to wait after failed attempt number `attempt` (0 is the first), `luck` in [0, 1).
 
     Full jitter above a floor: anywhere between half the base and `min(max_s, base_s * 2 ** attempt)`. Those

@@ -77,9 +77,7 @@ class Bucket:
         if not (isfinite(self.size) and self.size >= 1):
             raise ValueError(f"a bucket holds at least one call, not {self.size}")
         if not (isfinite(self.leak) and 0 < self.leak <= self.leak_full and isfinite(self.leak_full)):
-            raise ValueError(
-                f"a leak is positive and at most the full one, not {self.leak} of {self.leak_full}"
-            )
+            raise ValueError(f"a leak is positive and at most the full one, not {self.leak} of {self.leak_full}")
 
     @classmethod
     def first(cls, *, size: float, leak: float, t: float) -> Self:

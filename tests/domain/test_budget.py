@@ -98,9 +98,7 @@ def test_grants_in_any_window_fit_size_and_leak(
 
 
 @given(buckets(), classes, st.integers(1, 10), st.floats(0, 100))
-def test_the_wait_named_is_enough_and_not_too_long(
-    bucket: Bucket, klass: CallClass, calls: int, age_s: float
-) -> None:
+def test_the_wait_named_is_enough_and_not_too_long(bucket: Bucket, klass: CallClass, calls: int, age_s: float) -> None:
     answer = admit(bucket, klass, calls, age_s, T0)
     assume(isinstance(answer, Wait))
     assert isinstance(answer, Wait)
@@ -160,9 +158,7 @@ def test_a_clock_set_back_leaks_nothing_and_stalls_nothing(bucket: Bucket, step_
     assert back.blocked_until - back.at == pytest.approx(blocked_s, abs=1e-5)
     answer = admit(bucket, CallClass.BACKFILL, 1, 0, T0 - step_s)
     if isinstance(answer, Wait) and step_s > 0:
-        assert answer.bucket.at == T0 - step_s, (
-            "the new time has to be stored, or the bucket stands still till then"
-        )
+        assert answer.bucket.at == T0 - step_s, "the new time has to be stored, or the bucket stands still till then"
         assert answer.delay_s <= max(bucket.level / bucket.leak + 20, blocked_s, 0.001) + 1e-5
 
 
@@ -218,9 +214,7 @@ def test_a_refusal_without_a_time_waits_one_leak_and_a_silly_time_is_capped() ->
 def test_a_refusal_without_header_cuts_the_leak_once_and_time_brings_it_back() -> None:
     cut = refused(empty(), None, False, T0)
     assert cut.leak == pytest.approx(1.6)
-    assert refused(cut, None, False, T0 + 0.1).leak == pytest.approx(1.6, rel=1e-3), (
-        "refused together: one overflow"
-    )
+    assert refused(cut, None, False, T0 + 0.1).leak == pytest.approx(1.6, rel=1e-3), "refused together: one overflow"
     assert refused(cut, None, False, T0 + 10).leak < 1.6, "refused again after new calls: another overflow"
     assert recover(cut, T0 + 60).leak == pytest.approx(1.64)
     assert recover(cut, T0 + 3600).leak == 2.0
@@ -242,11 +236,7 @@ def test_a_pause_teaches_nothing() -> None:
     assert paused(bucket, 1, T0).blocked_until == T0 + 5, "a later answer never shortens a pause"
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["admit", "heard", "refused", "paused"]), st.floats(0, 40)), max_size=40
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from(["admit", "heard", "refused", "paused"]), st.floats(0, 40)), max_size=40))
 def test_tickets_only_grow(steps: list[tuple[str, float]]) -> None:
     bucket, t, tickets = empty(), T0, [0]
     for what, x in steps:
