@@ -83,11 +83,14 @@ class Sheet:
         """The nested lists by name."""
         return {branch.name: branch for branch in self.branches}
 
-    @cached_property
+    @property
     def blank(self) -> dict[str, Any]:
-        """A record that nobody filled; its lists are shared, so they must be replaced, never changed."""
-        record = {spec.name: spec.blank for spec in self.fields}
-        return record | {branch.name: None if branch.single else [] for branch in self.branches}
+        """A record that nobody filled."""
+        return self._blank | {branch.name: None if branch.single else [] for branch in self.branches}
+
+    @cached_property
+    def _blank(self) -> dict[str, Any]:
+        return {spec.name: spec.blank for spec in self.fields}
 
 
 def sheet(name: str, path: str, singular: str, scope: str, verbs: str, text: str, **more: str) -> Sheet:

@@ -11,6 +11,7 @@ from syncd.simulator import catalogue, people, premises, sales
 from syncd.simulator.ground import Ground, Wire
 
 Times = tuple[str, str]  # created, changed
+Finder = Callable[[Wire], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,22 @@ MAKERS = {
 
 
 class Shelf:
-    """Records by key. What `get` returns belongs to the shelf: change it through `put` only."""
+    """Records by key. What `get` returns belongs to the shelf: change it through `put` only.
 
-    def __init__(self, ground: Ground, maker: Maker, stamp: str) -> None:
+    `finders` name what a record can be found by, and how to read those values from it.
+    """
+
+    def __init__(self, ground: Ground, maker: Maker, stamp: str, **finders: Finder) -> None:
         self.ground = ground
         self.maker = maker
         self.stamp = stamp
         self.version = 0
-        self._places: dict[str, int] = {str(maker.key(ground, place)): place for place in maker.places(ground)}
+        self._places = {str(maker.key(ground, place)): place for place in maker.places(ground)}
         self._kept: dict[str, Wire] = {}
         self._times: dict[str, Times] | None = None
         self._keys: tuple[str, ...] | None = None
+        self._finders = finders
+        self._found: dict[str, dict[str, str]] = {}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -103,22 +109,40 @@ class Shelf:
 
     def put(self, key: str, record: Wire) -> None:
         """Keep a record, new or changed."""
+        self._forget(key)
         if key not in self._places:
             self._places[key] = -1
             self._keys = None
         self._kept[key] = record
+        for finder, found in self._found.items():
+            found.update(dict.fromkeys(self._finders[finder](record), key))
         if self._times is not None:
             self._times[key] = self._read_times(record)
         self.version += 1
 
     def drop(self, key: str) -> None:
         """Take a record away. Raises KeyError."""
+        self._forget(key)
         del self._places[key]
         self._kept.pop(key, None)
         self._keys = None
         if self._times is not None:
             del self._times[key]
         self.version += 1
+
+    def find(self, finder: str, value: str) -> str | None:
+        """The key of the record that one of the finders finds under a value."""
+        if finder not in self._found:
+            read = self._finders[finder]
+            self._found[finder] = {each: key for key in self.keys for each in read(self.get(key) or {})}
+        return self._found[finder].get(value)
+
+    def _forget(self, key: str) -> None:
+        old = self.get(key) if self._found else None
+        for finder, found in self._found.items():
+            for value in self._finders[finder](old) if old else ():
+                if found.get(value) == key:
+                    del found[value]
 
     def times(self) -> dict[str, Times]:
         """(created, changed) of every record, "" where the resource has no such field; in key order."""

@@ -1,0 +1,113 @@
+"""One record: read, create, change, delete, and the login that looks a customer up by email and password."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from syncd.simulator.ground import Wire
+from syncd.simulator.lists import show, trimmed
+from syncd.simulator.purchase import WRONG_PASSWORD
+from syncd.simulator.resources import CUSTOMERS
+from syncd.simulator.sheets import Sheet
+from syncd.simulator.wire import Reply, Request
+from syncd.simulator.writes import RefusedError
+
+if TYPE_CHECKING:
+    from syncd.simulator.shop import SimShop
+
+
+def answer_single(shop: "SimShop", sheet: Sheet, generation: str, key: str, request: Request) -> Reply:
+    """GET, PUT and DELETE of one record."""
+    verb = {"GET": "one", "PUT": "update", "DELETE": "delete"}.get(request.method, "")
+    if verb not in sheet.verbs:
+        return Reply.error(405, "Method not allowed")
+    switches = shop.switches.of(sheet.name)
+    if switches.generation not in {"both", "v1" if generation == "api" or not sheet.path2 else "api2"}:
+        return Reply.error(404, "Not found")
+    if key not in shop.shelves[sheet.name]:
+        return absent(switches.not_found)
+    if verb == "one":
+        shown = show(shop, sheet, _form(generation), key)
+        return Reply.of({_envelope(sheet, generation): trimmed(switches, request, shown)})
+    if verb == "delete":
+        shop.delete(sheet.name, key, by="api")
+        return Reply(200)
+    fields = body_of(request, sheet)
+    if sheet.name == "customers":
+        _change_login(shop, key, fields)
+    shop.edit(sheet.name, key, fields, by="api")
+    return Reply.of({_envelope(sheet, generation): show(shop, sheet, _form(generation), key)})
+
+
+def create(shop: "SimShop", sheet: Sheet, generation: str, request: Request) -> Reply:
+    """POST of a new record. Not idempotent: the same body twice makes two."""
+    fields = body_of(request, sheet)
+    fields.pop("known_email", None)
+    if sheet.name == "orders" and (email := request.asked("email")) is not None:
+        fields["known_email"] = email
+    if sheet.name == "customers":
+        password = _new_password(fields)
+        key = shop.create(sheet.name, fields, by="api")
+        if password:
+            shop.set_password(key, password)
+    else:
+        key = shop.create(sheet.name, fields, by="api")
+    return Reply.of({_envelope(sheet, generation): show(shop, sheet, _form(generation), key)})
+
+
+def login(shop: "SimShop", generation: str, request: Request) -> Reply:
+    """`GET customers.json?email=&password=`: the customer, an error that names the companies, or {} where unknown."""
+    email, password = request.asked("email") or "", request.asked("password") or ""
+    if not password:
+        return Reply.error(400, "password is required")
+    key = shop.shelves["customers"].find("email", email.lower())
+    if key is None:
+        return Reply.of({})
+    if not shop.password_fits(key, password):
+        return Reply.of({"error": WRONG_PASSWORD, "error_code": -1, "companies": [shop.name]})
+    return Reply.of({CUSTOMERS.singular: show(shop, CUSTOMERS, _form(generation), key)})
+
+
+def absent(form: str) -> Reply:
+    """What a record that is not there looks like."""
+    if form == "empty_object":
+        return Reply.of({})
+    if form == "error_object":
+        return Reply.of({"error": "Not found", "error_code": -2})
+    return Reply.error(404, "Not found")
+
+
+def body_of(request: Request, sheet: Sheet | str) -> Wire:
+    """The object in a request's envelope. Raises RefusedError."""
+    try:
+        body: Any = json.loads(request.body)
+    except ValueError:
+        raise RefusedError("the body is not JSON", 400) from None
+    keys = (sheet,) if isinstance(sheet, str) else (sheet.singular, sheet.singular2)
+    for key in keys:
+        if isinstance(body, dict) and key and isinstance(body.get(key), dict):
+            return dict(body[key])
+    raise RefusedError(f"the body has no {keys[0]}", 400)
+
+
+def _envelope(sheet: Sheet, generation: str) -> str:
+    return sheet.singular2 if generation == "api2" else sheet.singular
+
+
+def _form(generation: str) -> str:
+    return "api2" if generation == "api2" else "v1"
+
+
+def _new_password(fields: Wire) -> str:
+    """The password in a body, taken out of it. Raises RefusedError where its confirmation differs."""
+    password = str(fields.pop("password", "") or "")
+    if password and str(fields.pop("password_confirmation", "")) != password:
+        raise RefusedError("password_confirmation does not match")
+    return password
+
+
+def _change_login(shop: "SimShop", key: str, fields: Wire) -> None:
+    email = fields.get("email")
+    if email and shop.shelves["customers"].find("email", str(email).lower()) not in {None, key}:
+        raise RefusedError("a customer with this email exists")
+    if password := _new_password(fields):
+        shop.set_password(key, password)
