@@ -1,0 +1,177 @@
+"""Which elements of two child lists are the same element: by key, by position only among equals.
+
+Ids of elements do not help where a shop issues them anew at each write; row ids help where a user's row still is the
+row that base was stored for. Must not decide what becomes of an element.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+
+from syncd.domain.canonical import canonical, same
+from syncd.domain.record import Element
+from syncd.domain.resource import Access, Child
+
+Token = Callable[[Element], Hashable | None]
+"""What an element is looked up by; None where it has no such thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trio:
+    """One element as the three copies have it; `seat` is its place in the local list, if it has one."""
+
+    label: str
+    base: Element | None = None
+    local: Element | None = None
+    remote: Element | None = None
+    seat: int | None = None
+
+
+def pair(left: Sequence[Element], right: Sequence[Element], *ways: Token) -> dict[int, int]:
+    """Places in `left` to places in `right`: each way in turn pairs what the ways before it left over, in order."""
+    paired: dict[int, int] = {}
+    taken: set[int] = set()
+    for way in ways:
+        waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
+        for place, element in enumerate(right):
+            if place not in taken and (token := way(element)) is not None:
+                waiting[token].append(place)
+        for place, element in enumerate(left):
+            if place not in paired and (token := way(element)) is not None and waiting.get(token):
+                paired[place] = waiting[token].popleft()
+                taken.add(paired[place])
+    return paired
+
+
+def tokens(child: Child) -> tuple[Token, ...]:
+    """The ways to find an element of base in what the shop shows: equal keys, equal content first."""
+    key, content = _key(child), _content(child)
+    return (lambda e: (key(e), content(e)), key)
+
+
+def trios(child: Child, base: Sequence[Element], local: Sequence[Element], remote: Sequence[Element]) -> list[Trio]:
+    """The elements of three lists, each once: those of base in order, then new local ones, then new remote ones."""
+    here = _at_home(child, base, local)
+    there = pair(base, remote, *tokens(child))
+    here_known, there_known = frozenset(here.values()), frozenset(there.values())
+    new_here = [place for place in range(len(local)) if place not in here_known]
+    new_there = [place for place in range(len(remote)) if place not in there_known]
+    both = _new_pairs(child, [local[p] for p in new_here], [remote[p] for p in new_there])
+
+    found = [
+        Trio(
+            "",
+            element,
+            _as_base_has(child, element, local[here[place]]) if place in here else None,
+            remote[there[place]] if place in there else None,
+            here.get(place),
+        )
+        for place, element in enumerate(base)
+    ]
+    found += [
+        Trio("", None, local[place], remote[new_there[both[i]]] if i in both else None, place)
+        for i, place in enumerate(new_here)
+    ]
+    known = frozenset(both.values())
+    found += [Trio("", None, None, remote[place]) for i, place in enumerate(new_there) if i not in known]
+    return _labelled(child, found)
+
+
+def key_is_the_shops(child: Child) -> bool:
+    """Whether only the shop can give an element its key: then a row without it is no other element for that."""
+    return bool(child.key) and all(
+        name in child.by_name and child.by_name[name].access is Access.READ for name in child.key
+    )
+
+
+def _at_home(child: Child, base: Sequence[Element], local: Sequence[Element]) -> dict[int, int]:
+    """The elements of base among the rows that users edit."""
+    key, (content_and_key, _) = _key(child), tokens(child)
+
+    def row(element: Element) -> Hashable | None:
+        return element.row_id
+
+    def row_and_key(element: Element) -> Hashable | None:
+        return None if element.row_id is None else (element.row_id, key(element))
+
+    if not key_is_the_shops(child):
+        return pair(base, local, row_and_key, content_and_key, key)
+    # The row decides before the key here: who writes into a read-only key makes no other element of it.
+    found = pair(base, local, row_and_key, row, content_and_key, key)
+    # And rows written anew without their keys (DELETE, then INSERT) are what they say.
+    lost = [place for place in range(len(base)) if place not in found]
+    known = frozenset(found.values())
+    anew = [p for p in range(len(local)) if p not in known and _keyless(child, local[p])]
+    again = pair([base[p] for p in lost], [local[p] for p in anew], _content(child))
+    return found | {lost[i]: anew[j] for i, j in again.items()}
+
+
+def _new_pairs(child: Child, local: Sequence[Element], remote: Sequence[Element]) -> dict[int, int]:
+    """Elements that both sides have and base has not: by key, else where nothing speaks against it (the answer to an
+    element that we sent was lost, or both sides added the same)."""
+    key = _key(child)
+
+    def own_key(element: Element) -> Hashable | None:
+        return None if _keyless(child, element) else key(element)
+
+    paired = pair(local, remote, own_key)
+    taken = set(paired.values())
+    for here, ours in enumerate(local):
+        if here in paired:
+            continue
+        for there, theirs in enumerate(remote):
+            if there not in taken and _agrees(child, ours, theirs):
+                paired[here] = there
+                taken.add(there)
+                break
+    return paired
+
+
+def _agrees(child: Child, ours: Element, theirs: Element) -> bool:
+    """Whether all that we would send is what the shop shows, and there is something to show."""
+    told = [
+        (field.kind, ours.fields[field.name], theirs.fields[field.name])
+        for field in child.fields
+        if field.access is not Access.READ and ours.fields.get(field.name) is not None and field.name in theirs.fields
+    ]
+    return bool(told) and all(same(kind, one, other) for kind, one, other in told)
+
+
+def _as_base_has(child: Child, base: Element, local: Element) -> Element:
+    """A row that was found without its key has lost only what the shop alone sets: that is no edit."""
+    if not key_is_the_shops(child) or not _keyless(child, local) or _keyless(child, base):
+        return local
+    kept = {
+        name: value
+        for name, value in local.fields.items()
+        if value is not None or name not in child.by_name or child.by_name[name].access is not Access.READ
+    }
+    return replace(local, fields=kept)
+
+
+def _keyless(child: Child, element: Element) -> bool:
+    return bool(child.key) and all(element.fields.get(name) is None for name in child.key)
+
+
+def _key(child: Child) -> Token:
+    kinds = [(name, child.by_name[name].kind) for name in child.key]
+    return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+
+
+def _content(child: Child) -> Token:
+    kinds = [(field.name, field.kind) for field in child.fields if field.access is not Access.READ]
+    return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+
+
+def _labelled(child: Child, found: list[Trio]) -> list[Trio]:
+    """Each trio with the name by which people and policies speak of it, counted among equals."""
+    counts: defaultdict[str, int] = defaultdict(int)
+    labelled = []
+    for trio in found:
+        element = trio.base or trio.remote or trio.local
+        values = [] if element is None else [element.fields.get(name) for name in child.key]
+        text = ",".join("" if value is None else str(value) for value in values).rstrip(",") or "new"
+        counts[text] += 1
+        label = text if counts[text] == 1 else f"{text}#{counts[text]}"
+        labelled.append(replace(trio, label=label))
+    return labelled
