@@ -1,0 +1,129 @@
+"""What happens to the row of a call budget, each as one transaction; the arithmetic is `domain/budget.py`.
+
+Must not know who waits for a ticket, nor how: these functions answer "now" or "not before".
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from syncd.domain.budget import Bucket, CallClass, Granted, Wait, admit, recover
+from syncd.ports import BudgetTable, Purpose, StateTx
+
+Correction = Callable[[Bucket, float], Bucket]
+"""What an answer of the shop taught: the bucket and the moment in, the corrected bucket out."""
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRules:
+    """What is believed of the shop's call limit until its answers say otherwise.
+
+    `size` is in calls, `leak` in calls a second. `pause_s` is how long nobody asks after a 503 that names no time,
+    `turn_s` the longest sleep before a waiting call asks again, `flight_s` how long an answer can take at most.
+    """
+
+    size: float = 40.0
+    leak: float = 2.0
+    pause_s: float = 5.0
+    turn_s: float = 10.0
+    flight_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request for tickets: `calls` calls for `purpose`, which have waited `waited_s` so far."""
+
+    shop_id: int
+    purpose: Purpose
+    calls: int
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A line of the accounts: what one purpose of one job took, and how long its calls waited in all."""
+
+    job: str
+    klass: CallClass
+    word: str
+    calls: int
+    waited_s: float
+
+
+def take(tx: StateTx, key: str, rules: BudgetRules, floor: int, ask: Ask) -> Granted | Wait:
+    """Admit the calls and account for them, or say when to ask again. Refusing writes nothing."""
+    t = tx.now()
+    bucket = _bucket(tx.budget, key, rules, floor, t)
+    answer = admit(bucket, ask.purpose.klass, ask.calls, ask.waited_s, t)
+    if isinstance(answer, Wait):
+        if answer.bucket is not bucket:
+            tx.budget.save(key, answer.bucket)
+        return answer
+    tx.budget.save(key, answer.bucket)
+    purpose = ask.purpose
+    tx.budget.account(
+        ask.shop_id,
+        purpose.job,
+        purpose.klass.value,
+        purpose.word,
+        answer.calls,
+        ask.waited_s,
+        int(t // _HOUR_S),
+    )
+    return answer
+
+
+def correct(tx: StateTx, key: str, rules: BudgetRules, floor: int, corrections: Sequence[Correction]) -> None:
+    """Take over what answers of the shop taught, oldest first."""
+    t = tx.now()
+    bucket = _bucket(tx.budget, key, rules, floor, t)
+    for correction in corrections:
+        bucket = correction(bucket, t)
+    tx.budget.save(key, bucket)
+
+
+def settle_size(tx: StateTx, key: str, rules: BudgetRules, floor: int) -> None:
+    """Take over a size that the settings name anew.
+
+    The row does not tell a size that the shop taught from one that an older setting named, so the room left never
+    grows by this: a setting above the truth cannot burst, and the next header of the shop corrects it.
+    """
+    t = tx.now()
+    bucket = _bucket(tx.budget, key, rules, floor, t)
+    if bucket.size != rules.size:
+        now = recover(bucket, t)
+        room = max(0.0, now.size - now.level)
+        level = min(rules.size, max(now.level, rules.size - room))
+        tx.budget.save(key, replace(now, size=rules.size, level=level))
+
+
+def spent(tx: StateTx, shop_id: int, hours: int) -> list[Spent]:
+    """Return what the calls of this hour and the `hours - 1` before it were spent on, the dearest first."""
+    since_hour = int(tx.now() // _HOUR_S) - hours + 1
+    sums: dict[tuple[str, str, str], tuple[int, float]] = {}
+    for _, job, klass, word, calls, waited_s in tx.budget.spent(shop_id, since_hour):
+        calls_before, waited_before_s = sums.get((job, klass, word), (0, 0.0))
+        sums[job, klass, word] = (calls_before + calls, waited_before_s + waited_s)
+    lines = [Spent(job, CallClass(klass), word, *sums[job, klass, word]) for job, klass, word in sums]
+    return sorted(lines, key=lambda line: (-line.calls, line.job, line.klass.value, line.word))
+
+
+def bucket_now(tx: StateTx, key: str) -> Bucket | None:
+    """Return the bucket as it is at this moment; None before the first call."""
+    stored = tx.budget.load(key)
+    return None if stored is None else recover(stored, tx.now())
+
+
+def _bucket(table: BudgetTable, key: str, rules: BudgetRules, floor: int, t: float) -> Bucket:
+    """The stored bucket or a first one, with the leak of the settings and a counter that never falls behind."""
+    bucket = table.load(key)
+    if bucket is None:
+        bucket = Bucket.first(size=rules.size, leak=rules.leak, t=t)
+    if bucket.leak_full != rules.leak:
+        learned = bucket.leak / bucket.leak_full
+        bucket = replace(bucket, leak=learned * rules.leak, leak_full=rules.leak)
+    if bucket.granted < floor:
+        # The state database was lost or is older than the mirror: tickets must stay above every look that the
+        # ledger knows.
+        bucket = replace(bucket, granted=floor)
+    return bucket

@@ -1,0 +1,174 @@
+"""The pairs of tokens of one shop on their way into the vault and out of it: sealed, spilled, stored, opened again.
+
+A new pair is worth more than anything else here: it goes to the spill first, then to the database, and is tried again
+until one of the two has it. Must not know when or why a pair is exchanged: that is `rotation.py`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from math import isfinite
+from typing import Final
+
+from syncd.domain.backoff import delay
+from syncd.domain.secret import Secret
+from syncd.domain.shop import Shop
+from syncd.domain.token import SealedTokens, TokenPhase, TokenSet
+from syncd.engine.vault_transactions import forget, load, store
+from syncd.errors import DatabaseBusy, DiskProblem, SchemaProblem
+from syncd.ports import Clock, Dice, Exchange, ExchangeLock, Granted, Log, Sealer, Spill, StateTx, Writer
+
+LIFETIME_S: Final = 1800.0
+"""The life of an access token where the shop tells none (the reference: 30 minutes)."""
+_LIFETIME_LEAST_S: Final = 60.0
+_LIFETIME_MOST_S: Final = 366 * 86_400.0
+_EVERY_GENERATION: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """The numbers of the vault. All times in seconds.
+
+    `ahead_s` how long before its expiry a token is renewed, `idle_s` the age at which an unused pair is.
+    `exchange_s` is the longest time that an exchange can take: no interrupted one is tried again before. `again_s`
+    is the pause after a renewal that failed while the old token still works, `doubt_s` within which a token that
+    the shop refuses right after issuing it is not renewed again. Clocks of two machines may differ by `skew_s`.
+    `store_tries` is how often storing a spilled pair is tried.
+    """
+
+    ahead_s: float = 300.0
+    idle_s: float = 86_400.0
+    exchange_s: float = 60.0
+    again_s: float = 15.0
+    doubt_s: float = 60.0
+    skew_s: float = 120.0
+    store_tries: int = 8
+    store_base_s: float = 0.2
+    store_max_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """What a rotation works with: the token endpoint, the rows, the seal, the spill and the lock."""
+
+    exchange: Exchange
+    state: Writer[StateTx]
+    sealer: Sealer
+    spill: Spill
+    lock: ExchangeLock
+
+
+class Pairs:
+    """The pairs of one shop. `calm` is cleared while stopping could lose one."""
+
+    def __init__(self, shop: Shop, vault: Vault, *, clock: Clock, dice: Dice, log: Log, rules: TokenRules) -> None:
+        self._shop = shop
+        self._vault = vault
+        self._clock = clock
+        self._dice = dice
+        self._log = log
+        self._rules = rules
+        self.calm = asyncio.Event()
+        self.calm.set()
+
+    async def row(self) -> SealedTokens | None:
+        """Return the row as it is stored."""
+        return await self._vault.state.run(partial(load, shop_id=self._shop.id))
+
+    async def forget(self) -> None:
+        """Remove the row and what is spilled."""
+        await self._vault.state.run(partial(forget, shop_id=self._shop.id))
+        self._vault.spill.forget(self._shop.id, _EVERY_GENERATION)
+
+    def probe(self, generation: int) -> None:
+        """Make sure that sealing works, before anything is spent. Raises KeyProblem."""
+        self._seal("probe", Secret(""), generation)
+
+    async def take_in_spill(self) -> None:
+        """Store the pair that the database could not take at the time; a newer generation wins over any phase."""
+        for spilled in self._vault.spill.rows():
+            if spilled.shop_id == self._shop.id:
+                standing = await self._vault.state.run(partial(store, fresh=spilled))
+                if standing == spilled:
+                    self._log.info("vault.taken_in", shop=self._shop.name, generation=spilled.generation)
+                self._vault.spill.forget(spilled.shop_id, spilled.generation)
+
+    async def keep(self, granted: Granted, generation: int, begun_at: datetime) -> SealedTokens:
+        """Make a new pair durable, in the spill first and then in the database; return the row that stands.
+
+        From here to the end of the first of the two the pair exists in memory only, so nothing may be waited for in
+        between.
+        """
+        fresh = self._sealed(granted, generation, begun_at)
+        is_spilled = self._spilled(fresh)
+        attempt = 0
+        while (standing := await self._stored(fresh, is_spilled, attempt)) is None:
+            attempt += 1
+            is_spilled = is_spilled or self._spilled(fresh)
+            if is_spilled:
+                self.calm.set()
+            rules = self._rules
+            await self._clock.sleep(delay(attempt, rules.store_base_s, rules.store_max_s, self._dice.random()))
+        self._emptied(fresh)
+        self._log.info("vault.exchanged", shop=self._shop.name, generation=standing.generation)
+        return standing
+
+    async def _stored(self, fresh: SealedTokens, is_spilled: bool, attempt: int) -> SealedTokens | None:
+        """Try to store; None to try again: without end while the pair lies nowhere else, else `store_tries` times."""
+        try:
+            return await self._vault.state.run(partial(store, fresh=fresh))
+        except (DatabaseBusy, DiskProblem, SchemaProblem) as error:
+            self._log.error("vault.unstored", shop=self._shop.name, spilled=is_spilled, reason=error.message)
+            if is_spilled and attempt + 1 >= self._rules.store_tries:
+                raise
+            return None
+
+    def _spilled(self, fresh: SealedTokens) -> bool:
+        try:
+            self._vault.spill.append(fresh)
+        except DiskProblem as error:
+            self._log.error("vault.unspilled", shop=self._shop.name, reason=error.message)
+            return False
+        return True
+
+    def _emptied(self, stored: SealedTokens) -> None:
+        try:
+            self._vault.spill.forget(stored.shop_id, stored.generation)
+        except DiskProblem as error:
+            # Harmless: the database holds the same generation, and takes in only newer ones.
+            self._log.warning("vault.spill_stays", shop=self._shop.name, reason=error.message)
+
+    def _sealed(self, granted: Granted, generation: int, begun_at: datetime) -> SealedTokens:
+        told_s = granted.lifetime_s if isfinite(granted.lifetime_s) else LIFETIME_S
+        # Counted from before the exchange, so that our figure is never later than the shop's.
+        expires_at = begun_at + timedelta(seconds=min(max(_LIFETIME_LEAST_S, told_s), _LIFETIME_MOST_S))
+        return SealedTokens(
+            shop_id=self._shop.id,
+            generation=generation,
+            phase=TokenPhase.READY,
+            access=self._seal("access", granted.access, generation),
+            refresh=self._seal("refresh", granted.refresh, generation),
+            issued_at=begun_at,
+            expires_at=expires_at,
+        )
+
+    def _seal(self, field: str, secret: Secret, generation: int) -> str:
+        plain = secret.reveal().encode("utf-8", "surrogatepass")  # nothing may fail between answer and spill
+        return self._vault.sealer.seal(plain, shop=self._shop.id, field=field, generation=generation)
+
+    def unseal(self, row: SealedTokens, field: str, sealed: str) -> Secret:
+        """Unseal one token of a row. Raises KeyProblem."""
+        plain = self._vault.sealer.open(sealed, shop=row.shop_id, field=field, generation=row.generation)
+        return Secret(plain.decode("utf-8", "surrogatepass"))
+
+    def open(self, row: SealedTokens) -> TokenSet:
+        """Unseal the pair of a row. Raises KeyProblem."""
+        issued_at = row.issued_at or self._clock.now()
+        return TokenSet(
+            generation=row.generation,
+            access=self.unseal(row, "access", row.access),
+            refresh=self.unseal(row, "refresh", row.refresh),
+            issued_at=issued_at,
+            expires_at=row.expires_at or issued_at,
+        )

@@ -1,0 +1,171 @@
+"""The exchange of a one-use refresh token for the next pair; no crash and no second process loses or reuses one.
+
+The order (design section 7), all under the shop's exchange lock: take in the spill -> commit the intent -> exchange
+-> spill the new pair -> commit it -> hand it out -> empty the spill. What a crash leaves open is settled by whoever
+comes next: a spilled pair is taken in; an intent without one means that nobody knows whether the old token was
+spent, and it is tried exactly once more. This is the most careful code of the project. Must not know when a token
+is due: `tokens.py` decides that.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from syncd.domain.secret import Secret
+from syncd.domain.shop import Shop
+from syncd.domain.token import SealedTokens, TokenPhase, TokenSet
+from syncd.engine.pairs import Pairs, TokenRules, Vault
+from syncd.engine.vault_transactions import begin, bury, withdraw
+from syncd.errors import (
+    DatabaseBusy,
+    DiskProblem,
+    GrantRevoked,
+    LostAnswer,
+    NotUnderstood,
+    RemoteDown,
+    SchemaProblem,
+    SyncdError,
+    Throttled,
+)
+from syncd.ports import Clock, Dice, Granted, Log
+
+
+class Rotation:
+    """The rotation of one shop's tokens. `calm` is cleared while stopping could lose a pair."""
+
+    def __init__(self, shop: Shop, vault: Vault, *, clock: Clock, dice: Dice, log: Log, rules: TokenRules) -> None:
+        self._shop = shop
+        self._vault = vault
+        self._clock = clock
+        self._log = log
+        self._rules = rules
+        self._hint = f"Authorise the shop again: syncd auth login {shop.name}"
+        self._pairs = Pairs(shop, vault, clock=clock, dice=dice, log=log, rules=rules)
+        self.calm = self._pairs.calm
+
+    async def peek(self) -> TokenSet | None:
+        """Return the stored pair without any lock; None where there is none that could be used."""
+        row = await self._pairs.row()
+        return None if row is None or row.phase is TokenPhase.DEAD else self._pairs.open(row)
+
+    async def renewed(self, is_good: Callable[[TokenSet], bool], *, patient: bool) -> TokenSet:
+        """Return the stored pair if it is good (somebody else may have renewed it), else exchange it for the next.
+
+        An impatient caller does not wait for the moment when an interrupted exchange may be tried again.
+
+        Raises:
+            GrantRevoked: the shop refuses the refresh token, or there is none.
+            RemoteDown: the token was not spent; try again later.
+            LostAnswer: nobody knows whether it was; it is tried once more after `exchange_s`.
+        """
+        async with self._vault.lock.hold(self._shop.id):
+            await self._pairs.take_in_spill()
+            row = await self._living_row()
+            if row.phase is TokenPhase.EXCHANGING:
+                await self._wait_out(row, patient=patient)
+            elif is_good(tokens := self._pairs.open(row)):
+                return tokens
+            return await self._exchanged(row)
+
+    async def settled(self) -> None:
+        """Take in what the spill holds, and settle an exchange that a crash left open. Raises as `renewed` does."""
+        async with self._vault.lock.hold(self._shop.id):
+            await self._pairs.take_in_spill()
+            row = await self._pairs.row()
+            if row is not None and row.phase is TokenPhase.EXCHANGING:
+                await self._wait_out(row, patient=True)
+                await self._exchanged(row)
+
+    async def first(self, code: Secret) -> TokenSet:
+        """Exchange the code of a callback, which is a refresh token, and store the pair over whatever was there.
+
+        No intent is written: a person is present and authorises again if this is interrupted, and a refused code
+        must not cost the pair that still works.
+        """
+        async with self._vault.lock.hold(self._shop.id):
+            await self._pairs.take_in_spill()
+            row = await self._pairs.row()
+            generation = 1 if row is None else row.generation + 1
+            self._pairs.probe(generation)
+            self.calm.clear()
+            try:
+                begun_at = self._clock.now()
+                try:
+                    granted = await self._vault.exchange.redeem(self._shop, code)
+                except GrantRevoked as error:
+                    raise GrantRevoked("the shop refuses this authorisation code", hint=self._hint) from error
+                return self._pairs.open(await self._pairs.keep(granted, generation, begun_at))
+            finally:
+                self.calm.set()
+
+    async def forget(self) -> None:
+        """Remove every trace of the shop's tokens."""
+        async with self._vault.lock.hold(self._shop.id):
+            await self._pairs.forget()
+
+    async def _living_row(self) -> SealedTokens:
+        row = await self._pairs.row()
+        if row is None:
+            raise GrantRevoked(f"shop {self._shop.name} is not authorised yet", hint=self._hint)
+        if row.phase is TokenPhase.DEAD:
+            raise GrantRevoked(row.reason, hint=self._hint)
+        return row
+
+    async def _wait_out(self, row: SealedTokens, *, patient: bool) -> None:
+        """Wait until an exchange that was interrupted cannot be under way any more."""
+        begun_at = row.started_at or self._clock.now()
+        passed_s = max(0.0, (self._clock.now() - begun_at).total_seconds())
+        wait_s = max(0.0, self._rules.exchange_s - passed_s)
+        if wait_s > 0 and not patient:
+            raise LostAnswer("an exchange of tokens was interrupted; it is settled shortly", after_s=wait_s)
+        if wait_s > 0:
+            self._log.warning("vault.interrupted", shop=self._shop.name, wait_s=round(wait_s, 1))
+            await self._clock.sleep(wait_s)
+
+    async def _exchanged(self, row: SealedTokens) -> TokenSet:
+        if row.replayed:
+            reason = "the exchange of its token was interrupted twice, and the outcome is unknown"
+            raise await self._buried(row, reason)
+        refresh = self._pairs.unseal(row, "refresh", row.refresh)
+        self.calm.clear()
+        try:
+            begun_at = self._clock.now()
+            intent = await self._vault.state.run(partial(begin, row=row, started_at=begun_at))
+            if intent is None:
+                raise DatabaseBusy(f"the token row of shop {self._shop.name} was changed by another program")
+            granted = await self._redeemed(intent, refresh)
+            return self._pairs.open(await self._pairs.keep(granted, intent.generation + 1, begun_at))
+        finally:
+            self.calm.set()
+
+    async def _redeemed(self, intent: SealedTokens, refresh: Secret) -> Granted:
+        try:
+            return await self._vault.exchange.redeem(self._shop, refresh)
+        except GrantRevoked as error:
+            after = "after an exchange that was interrupted, " if intent.replayed else ""
+            reason = f"{after}the shop refuses the refresh token of {self._shop.name}"
+            raise await self._buried(intent, reason) from error
+        except SyncdError as error:
+            if _is_unspent(error):
+                await self._withdrawn(intent)
+            elif intent.replayed:
+                reason = "the exchange of its token was interrupted twice, and the outcome is unknown"
+                raise await self._buried(intent, reason) from error
+            raise
+
+    async def _buried(self, row: SealedTokens, reason: str) -> GrantRevoked:
+        self._log.error("vault.dead", shop=self._shop.name, generation=row.generation, reason=reason)
+        await self._vault.state.run(partial(bury, row=row, reason=reason))
+        return GrantRevoked(reason, hint=self._hint)
+
+    async def _withdrawn(self, intent: SealedTokens) -> None:
+        try:
+            await self._vault.state.run(partial(withdraw, intent=intent))
+        except (DatabaseBusy, DiskProblem, SchemaProblem) as error:
+            # The intent stays: the token is tried once more, later. What the shop said matters more to the caller.
+            self._log.warning("vault.intent_stays", shop=self._shop.name, reason=error.message)
+
+
+def _is_unspent(error: SyncdError) -> bool:
+    """Whether the shop cannot have spent the token: nothing arrived, or it turned the request away as a whole."""
+    turned_away = isinstance(error, NotUnderstood) and 400 <= error.status < 500
+    return turned_away or isinstance(error, RemoteDown | Throttled)
