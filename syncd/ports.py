@@ -1,11 +1,12 @@
 """The doors of the house: what the engine asks of the world, as protocols over domain values.
 
-Five doors lead out (design section 2): clock, dice, wire (behind `Remote` and `Exchange`), disk (`Writer.run`), alarm. Whoever
-builds a syncd passes them in, so that a whole daemon runs in a test on simulated time. The transaction protocols
-(`MirrorTx`, `StateTx`) are synchronous on purpose: what runs inside a transaction cannot wait for the network.
+Five doors lead out (design section 2): clock, dice, wire (behind `Remote` and `Exchange`), disk (`Writer.run`), alarm.
+Whoever builds a syncd passes them in, so that a whole daemon runs in a test on simulated time. The transaction
+protocols (`MirrorTx`, `StateTx`) are synchronous on purpose: what runs inside a transaction cannot wait for the
+network.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -65,7 +66,8 @@ class Log(Protocol):
 
 
 class Sealer(Protocol):
-    """Seals bytes at rest; shop, field, generation and key id are bound in (design section 7). `open` raises KeyProblem."""
+    """Seals bytes at rest; shop, field, generation and key id are bound in (design section 7). `open` raises
+    KeyProblem."""
 
     def seal(self, plain: bytes, *, shop: int, field: str, generation: int) -> str: ...
     def open(self, sealed: str, *, shop: int, field: str, generation: int) -> bytes: ...
@@ -103,7 +105,8 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a call is for: its budget class, the job that makes it, and a word for the accounts (`list`, `one`, `count`)."""
+    """What a call is for: its budget class, the job that makes it, and a word for the accounts (`list`, `one`,
+    `count`)."""
 
     klass: CallClass
     job: str
@@ -134,8 +137,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What to ask of a listing. `page` None sends no page number; `fields` trims, `filters` narrow; `base` overrides the
-    path (another generation, or a child list's own address)."""
+    """What to ask of a listing. `page` None sends no page number; `fields` trims, `filters` narrow; `base` overrides
+    the path (another generation, or a child list's own address)."""
 
     resource: Resource
     page: int | None = None
@@ -152,16 +155,15 @@ class Remote(Protocol):
     async def page(self, ask: Listing, purpose: Purpose) -> Page: ...
     async def one(self, resource: Resource, key: str, purpose: Purpose, base: str = "") -> Look: ...
     async def count(self, resource: Resource, purpose: Purpose) -> int | None: ...
-    async def elements(
-        self, resource: Resource, child: Child, key: str, purpose: Purpose
-    ) -> tuple[Any, ...]: ...
+    async def elements(self, resource: Resource, child: Child, key: str, purpose: Purpose) -> tuple[Any, ...]: ...
     def decode(self, resource: Resource, item: Item) -> Record | Broken: ...
     def decode_time(self, moment: datetime) -> str: ...
 
 
 class Exchange(Protocol):
-    """The token endpoint. `redeem` spends a refresh token (once!) and returns the raw answer's pair; raises GrantRevoked for
-    `invalid_grant`, LostAnswer when the outcome is unknown, RemoteDown when nothing was sent or the shop is down."""
+    """The token endpoint. `redeem` spends a refresh token (once!) and returns the raw answer's pair; raises
+    GrantRevoked for `invalid_grant`, LostAnswer when the outcome is unknown, RemoteDown when nothing was sent or the
+    shop is down."""
 
     async def redeem(self, shop: Shop, refresh: Secret) -> "Granted": ...
     async def inspect(self, shop: Shop, access: Secret) -> "Inspected": ...
@@ -190,7 +192,8 @@ class Inspected:
 
 
 class Writer(Protocol[Tx_co]):
-    """Runs a plain function inside exactly one database transaction: committed when it returns, rolled back when it raises.
+    """Runs a plain function inside exactly one database transaction: committed when it returns, rolled back when it
+    raises.
 
     Shielded: a cancelled caller's transaction still ends whole. Raises DatabaseBusy, DiskProblem, SchemaProblem."""
 
@@ -204,7 +207,7 @@ class LedgerTable(Protocol):
     def put(self, shop_id: int, resource: str, lines: Iterable[Known]) -> None: ...
     def keys(self, shop_id: int, resource: str) -> list[Known]: ...
     def walked(self, shop_id: int, resource: str, missed: Sequence[str], seen: Sequence[str]) -> None: ...
-    def sightings(self, shop_id: int, resource: str, prints: Mapping[str, bytes]) -> None: ...
+    def sightings(self, shop_id: int, resource: str, keys: Sequence[str], ticket: int) -> None: ...
     def highest_ticket(self, shop_id: int) -> int: ...
 
 
@@ -215,9 +218,7 @@ class MirrorTable(Protocol):
     database can, holds the rows until the end of the transaction; a row that somebody else has locked is left out.
     `write` changes only the columns and elements that differ between `before` and the new images."""
 
-    def insert(
-        self, shop_id: int, resource: Resource, records: Sequence[Record], at: datetime
-    ) -> list[int]: ...
+    def insert(self, shop_id: int, resource: Resource, records: Sequence[Record], at: datetime) -> list[int]: ...
     def load(self, shop_id: int, resource: Resource, row_ids: Sequence[int]) -> dict[int, Images]: ...
     def write(
         self,
@@ -235,11 +236,10 @@ class MirrorTable(Protocol):
 
 
 class HintQueue(Protocol):
-    """`sync_hints`. `leave` coalesces per (resource, key, source); `take` returns due hints, oldest first, per source order."""
+    """`sync_hints`. `leave` coalesces per (resource, key, source); `take` returns due hints, oldest first, per source
+    order."""
 
-    def leave(
-        self, shop_id: int, resource: str, keys: Iterable[str], source: HintSource, at: datetime
-    ) -> None: ...
+    def leave(self, shop_id: int, resource: str, keys: Iterable[str], source: HintSource, at: datetime) -> None: ...
     def take(
         self, shop_id: int, resource: str | None, sources: Sequence[HintSource], limit: int, at: datetime
     ) -> list[Hint]: ...
@@ -294,7 +294,8 @@ class BudgetTable(Protocol):
 
 
 class VaultTable(Protocol):
-    """Token rows. `swap` writes only where the stored generation and phase are still `before`'s, and says whether it did."""
+    """Token rows. `swap` writes only where the stored generation and phase are still `before`'s, and says whether it
+    did."""
 
     def load(self, shop_id: int) -> SealedTokens | None: ...
     def swap(self, before: SealedTokens | None, after: SealedTokens) -> bool: ...
@@ -312,7 +313,8 @@ class Journal(Protocol):
 
 
 class StateTx(Protocol):
-    """One transaction on the state database. `now` is the database's clock, unix seconds, read after the lock is held."""
+    """One transaction on the state database. `now` is the database's clock, unix seconds, read after the lock is
+    held."""
 
     def now(self) -> float: ...
     @property
@@ -338,7 +340,8 @@ class Disk(Protocol):
 
 
 class Watcher(Protocol):
-    """Somebody who watches a run: a progress bar on a terminal, log lines elsewhere. `total` pages is None while unknown."""
+    """Somebody who watches a run: a progress bar on a terminal, log lines elsewhere. `total` pages is None while
+    unknown."""
 
     def began(self, shop: str, resource: str, feed: str, total: int | None) -> None: ...
     def page(self, shop: str, resource: str, pages: int, rows: int, waited_s: float) -> None: ...

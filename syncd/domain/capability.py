@@ -1,7 +1,7 @@
 """What a shop was seen to be able to do, per resource: discovered, stored with a date, dropped when contradicted.
 
-Design section 5. None means "not known"; a feature that is not known is never relied on. Pure: the calls that find these
-facts are made by `engine/discovery.py`.
+Design section 5. None means "not known"; a feature that is not known is never relied on. Pure: the calls that find
+these facts are made by `engine/discovery.py`.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ class PastEnd(StrEnum):
 class Capabilities:
     """One resource of one shop.
 
-    `filters` are the query parameters proven to narrow a listing by the changed-at time; `doubtful` those not decided yet
-    (fewer than two records with stamps). `stamps_move` is False once a change was found under an unmoved stamp.
+    `filters` are the query parameters proven to narrow a listing by the changed-at time; `doubtful` those not decided
+    yet (fewer than two records with stamps). `stamps_move` is False once a change was found under an unmoved stamp.
     """
 
     learned_at: datetime | None = None
@@ -61,7 +61,7 @@ class Capabilities:
         return self.list_shape.covers(self.detail_shape)
 
     def withdrawn(self, what: str, why: str) -> "Capabilities":
-        """The capabilities without the feature `what` (a filter's name, 'order', 'trims', 'stamps'), and the reason noted."""
+        """The capabilities without the feature `what` (a filter's name, 'order', 'trims', 'stamps'); `why` is noted."""
         note = (*self.notes, f"{what}: {why}")[-20:]
         match what:
             case "order":
@@ -79,7 +79,8 @@ class Capabilities:
         plain: dict[str, Any] = {
             name: getattr(self, name)
             for name in (
-                "available", "why_not", "pages", "page_size", "trims", "counts", "detail_path", "absent_form", "stamps_move",
+                "available", "why_not", "pages", "page_size", "trims", "counts", "detail_path", "absent_form",
+                "stamps_move",
             )
         }  # fmt: skip
         plain |= {name: list(getattr(self, name)) for name in ("filters", "doubtful", "notes")}

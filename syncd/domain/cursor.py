@@ -1,7 +1,7 @@
-"""Our place in a feed, and what earlier walks established. Pure; stored in the same transaction as the page it stands for.
+"""Our place in a feed, and what earlier walks established; stored in the same transaction as the page it stands for.
 
-The watermark is the server's own time at the start of the finished walk, less the overlap, and is promoted only when the
-walk ends (design section 5; Singer's progress markers). A resumed walk proves nothing about absence.
+The watermark is the server's own time at the start of the finished walk, less the overlap, and is promoted only when
+the walk ends (design section 5; Singer's progress markers). A resumed walk proves nothing about absence.
 """
 
 from dataclasses import dataclass, replace
@@ -42,36 +42,39 @@ class Cursor:
     audited_at: datetime | None = None  # end of the last walk that compared every record's content
     remote_count: int | None = None
     pages_last: int | None = None  # pages of the last complete walk
+    surplus: int = 0  # records that the shop counts but its listing does not show
 
-    def begun(self, feed: Feed, at: datetime, ticket: int, low_stamp: datetime | None = None) -> "Cursor":
-        """A new walk from page 1."""
-        return replace(self, walk=Walk(feed, 1, at, ticket, low_stamp=low_stamp))
+    def begun(self, walk: Walk, count: int | None) -> "Cursor":
+        """A new walk; `count` is what the shop counted just before it."""
+        return replace(self, walk=walk, remote_count=self.remote_count if count is None else count)
 
     def resumed(self) -> "Cursor":
         """The walk under way, taken up again by another process: it no longer proves absence."""
         return replace(self, walk=replace(self.walk, resumed=True)) if self.walk else self
 
     def advanced(self) -> "Cursor":
-        """One page is stored."""
-        assert self.walk is not None
-        return replace(self, walk=replace(self.walk, page=self.walk.page + 1))
+        """One page is stored. Without a walk under way there is nothing to advance."""
+        return replace(self, walk=replace(self.walk, page=self.walk.page + 1)) if self.walk else self
 
-    def finished(self, at: datetime, overlap: timedelta, count: int | None) -> "Cursor":
-        """The walk has ended: its start becomes the watermark; a whole or trimmed one counts as a complete walk."""
-        assert self.walk is not None
+    def again(self) -> "Cursor":
+        """Another round of the same walk, from page 1."""
+        return replace(self, walk=replace(self.walk, page=1)) if self.walk else self
+
+    def finished(self, at: datetime, overlap: timedelta, surplus: int | None = None) -> "Cursor":
+        """The walk has ended: its start becomes the watermark, and a whole or trimmed one counts as a complete walk."""
         walk = self.walk
-        mark = walk.started_at - overlap
-        moved = self.watermark is None or mark > self.watermark
-        cursor = replace(self, walk=None, watermark=mark if moved else self.watermark, looked_at=at)
-        if walk.feed is Feed.TAIL:
-            # The tail finds new records only; promoting the watermark would hide changes from a later window.
-            cursor = replace(cursor, watermark=self.watermark)
+        if walk is None:
+            return self
+        done = replace(self, walk=None, looked_at=at, surplus=self.surplus if surplus is None else surplus)
+        if walk.feed is not Feed.TAIL:
+            # The tail shows new records only; promoting the watermark would hide changes from a later window.
+            mark = walk.started_at - overlap
+            done = replace(done, watermark=mark if self.watermark is None else max(self.watermark, mark))
         if walk.feed in (Feed.WHOLE, Feed.TRIMMED):
-            pages = walk.page
-            cursor = replace(cursor, walked_at=at, pages_last=pages, filled_at=self.filled_at or at)
+            done = replace(done, walked_at=at, pages_last=walk.page, filled_at=self.filled_at or at)
         if walk.feed is Feed.WHOLE:
-            cursor = replace(cursor, audited_at=at)
-        return replace(cursor, remote_count=count if count is not None else cursor.remote_count)
+            done = replace(done, audited_at=at)
+        return done
 
     def dropped(self) -> "Cursor":
         """The walk is given up (its feed turned out wrong); what earlier walks established stays."""

@@ -1,7 +1,7 @@
 """Which feed to use: the cheapest that is correct for what the shop was seen to do (design section 5).
 
-Pure. A window needs an honoured filter and a watermark; the tail needs a count and a stable order, and finds new records
-only; a trimmed walk finds what moved its stamp; the whole walk finds everything.
+Pure. A window needs an honoured filter and a watermark; the tail needs a count and a stable order, and finds new
+records only; a trimmed walk finds what moved its stamp; the whole walk finds everything.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from math import ceil
 
 from syncd.domain.capability import Capabilities, Order
 from syncd.domain.cursor import Cursor, Feed
-from syncd.domain.resource import Resource
+from syncd.domain.resource import Child, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,7 @@ def choose(
 
 
 def _can_trim(resource: Resource, caps: Capabilities) -> bool:
-    return bool(
-        caps.trims and caps.stamps_move and resource.stamp and resource.stamp in caps.list_shape.fields
-    )
+    return bool(caps.trims and caps.stamps_move and resource.stamp and resource.stamp in caps.list_shape.fields)
 
 
 def _quick(resource: Resource, caps: Capabilities, cursor: Cursor) -> Choice:
@@ -92,3 +90,14 @@ def calls_of(choice: Choice, caps: Capabilities, cursor: Cursor, count: int | No
             pages = 1 if caps.pages is False else pages_of(count, caps.page_size) or cursor.pages_last
             counting = 1 if caps.counts else 0
             return None if pages is None else pages + counting + (0 if counting else 1)
+
+
+def missing_children(resource: Resource, caps: Capabilities) -> tuple[Child, ...]:
+    """Child lists with an address of their own that no shape of the record carries."""
+    carried = caps.list_shape.children | caps.detail_shape.children
+    return tuple(child for child in resource.children if child.endpoint and child.name not in carried)
+
+
+def needs_look(resource: Resource, caps: Capabilities) -> bool:
+    """Whether the list form of a changed record is not all of it, so that it must be looked at by itself too."""
+    return bool(caps.detail_path) and (not caps.list_is_whole or bool(missing_children(resource, caps)))

@@ -1,7 +1,7 @@
 """What the ledger says of one record: where its row is, what was last seen of it, and by which read.
 
-`as_of` is the budget ticket of the read (or of the write's answer) behind base; an observation with an older ticket only
-leaves a hint (design section 4, "no stale observation wins").
+`as_of` is the budget ticket of the read (or of the write's answer) behind base; an observation with an older ticket
+only leaves a hint (design section 4, "no stale observation wins").
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ class Known:
     """One line of the ledger.
 
     `list_print` and `detail_print` are the fingerprints of the two shapes as last seen (None: never seen);
-    `compared_at` is when its content was last compared in full; `missed` counts the walks in a row that did not show it;
-    `gone_at` is set while it is a tombstone.
+    `compared_at` is when its content was last compared in full; `missed` counts the walks in a row that did not show
+    it; `gone_at` is set while it is a tombstone.
     """
 
     key: str
@@ -37,7 +37,8 @@ class Images:
     """Two of the three copies of a record, as the database holds them, row ids included.
 
     `base` is None for a row that was never agreed on; `local` is None where the mirror row is missing (deleted by a
-    user). `unreadable` names local columns whose value does not decode, with the text found; they are absent from `local`.
+    user). `unreadable` names local columns whose value does not decode, with the text found; they are absent from
+    `local`.
     """
 
     row_id: int

@@ -1,4 +1,4 @@
-"""A run: one job's go at one resource of one shop, with its counts, as the journal and the canonical log line show it."""
+"""A run: one job's go at one resource of one shop, with its counts, as the journal and the log line show it."""
 
 from dataclasses import dataclass
 from datetime import datetime

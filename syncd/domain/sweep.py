@@ -1,6 +1,6 @@
 """Judging absence: when a record counts as gone, and when too many would go at once (design section 5).
 
-A record is gone when two unresumed walks, both begun after its last sighting, missed it and a direct look says so. Pure.
+A record is gone when two unresumed walks, both begun after its last sighting, missed it and a direct look says so.
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -21,7 +21,8 @@ class TokenPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """An access token with the refresh token that follows it. `generation` counts the exchanges; it grows by one each."""
+    """An access token with the refresh token that follows it. `generation` counts the exchanges; it grows by one
+    each."""
 
     generation: int
     access: Secret

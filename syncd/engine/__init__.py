@@ -1,1 +1,1 @@
-"""What syncd does: pull, tokens, budget, supervision. Async, and blind to which database or wire it runs on."""
+"""What syncd does: pull, tokens, budget, supervision. Async, and blind to the database and wire it runs on."""

@@ -1,4 +1,4 @@
-"""The numbers that steer pulling, with their defaults. `service/settings.py` fills them; none is read from the world here."""
+"""The numbers that steer pulling, with their defaults; `service/settings.py` fills them."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -1,0 +1,164 @@
+"""Taking observations into the mirror: plain functions that run inside one transaction and never wait.
+
+An observation goes in only if nothing newer is known of its record; what differs is decided by `domain.reconcile`, so
+that a pull never overwrites a local edit. The caller saves its cursor in the same transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from syncd.domain.decision import ABSENT, DeleteLocal
+from syncd.domain.ledger import HintSource, Known
+from syncd.domain.policy import Policy
+from syncd.domain.reconcile import reconcile
+from syncd.domain.record import Broken, Item, Record
+from syncd.domain.resource import Resource
+from syncd.domain.run import Tally
+from syncd.ports import MirrorTx
+
+
+class Form(StrEnum):
+    """The shape in which a record was seen."""
+
+    LISTED = "listed"
+    DETAILED = "detailed"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose records, of which kind, under which policy, and now."""
+
+    shop_id: int
+    resource: Resource
+    policy: Policy
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A decoded observation with the ticket of its read. `lacks_detail`: the listing does not carry all of it."""
+
+    item: Item
+    record: Record
+    ticket: int
+    form: Form
+    lacks_detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a transaction did, and what it learned about the feed."""
+
+    tally: Tally
+    moved_under_stamp: tuple[str, ...] = ()  # changed although the stamp stood still
+    changed: tuple[tuple[str, datetime | None], ...] = ()  # keys that changed, with their new stamps
+
+
+def take(tx: MirrorTx, scope: Scope, seen: Sequence[Seen], broken: Sequence[Broken] = ()) -> Taken:
+    """Reconcile observations with base and mirror, and write what follows; park what is broken.
+
+    Rows that moved, are locked by somebody else, or about which something newer is known, become hints."""
+    name = scope.resource.name
+    tally = Tally(seen=len(seen) + len(broken), parked=len(broken))
+    latest = {each.item.key: each for each in seen}
+    lines = tx.ledger.find(scope.shop_id, name, list(latest))
+    fresh = [each for key, each in latest.items() if key not in lines]
+    later = [(each, lines[key]) for key, each in latest.items() if key in lines]
+    stale = [each.item.key for each, line in later if line.as_of > each.ticket]
+    due = [(each, line) for each, line in later if line.as_of <= each.ticket]
+
+    put = _insert(tx, scope, fresh, tally)
+    updated, skipped, facts = _update(tx, scope, due, tally)
+    tx.ledger.put(scope.shop_id, name, [*put, *updated])
+    tally.stale += len(stale)
+    _leave(tx, scope, [*stale, *skipped], HintSource.STALE, tally)
+    _leave(tx, scope, [e.item.key for e in latest.values() if e.lacks_detail], HintSource.LISTING, tally)
+    if broken:
+        tx.books.park(scope.shop_id, name, broken, scope.at)
+    if latest:
+        tx.books.unpark(scope.shop_id, name, list(latest))
+    return replace(facts, tally=tally)
+
+
+def _insert(tx: MirrorTx, scope: Scope, fresh: Sequence[Seen], tally: Tally) -> list[Known]:
+    if not fresh:
+        return []
+    rows = tx.mirror.insert(scope.shop_id, scope.resource, [each.record for each in fresh], scope.at)
+    tally.inserted += len(fresh)
+    blanks = (Known(each.item.key, row, each.ticket) for each, row in zip(fresh, rows, strict=True))
+    return [_noted(blank, each, scope.at) for blank, each in zip(blanks, fresh, strict=True)]
+
+
+def _update(
+    tx: MirrorTx, scope: Scope, due: Sequence[tuple[Seen, Known]], tally: Tally
+) -> tuple[list[Known], list[str], Taken]:
+    if not due:
+        return [], [], Taken(tally)
+    tx.mirror.revive(
+        scope.shop_id, scope.resource, [line.row_id for _, line in due if line.gone_at is not None], scope.at
+    )
+    images = tx.mirror.load(scope.shop_id, scope.resource, [line.row_id for _, line in due])
+    put: list[Known] = []
+    skipped: list[str] = []
+    moved: list[str] = []
+    changed: list[tuple[str, datetime | None]] = []
+    for each, line in due:
+        image = images.get(line.row_id)
+        if image is None:
+            skipped.append(line.key)
+            continue
+        decision = reconcile(scope.resource, image.base, image.local, each.record, scope.policy, image.unreadable)
+        differs = decision.base_after != image.base
+        if differs or decision.local_after != image.local:
+            tx.mirror.write(scope.shop_id, scope.resource, image, decision.local_after, decision.base_after, scope.at)
+        tally.conflicts += len(decision.conflicts)
+        if differs:
+            tally.updated += 1
+            changed.append((line.key, each.item.stamp))
+            if each.item.stamp is not None and each.item.stamp == line.stamp and line.gone_at is None:
+                moved.append(line.key)
+        else:
+            tally.same += 1
+        put.append(_noted(replace(line, gone_at=None, missed=0), each, scope.at))
+    return put, skipped, Taken(tally, tuple(moved), tuple(changed))
+
+
+def _noted(line: Known, each: Seen, at: datetime) -> Known:
+    """The ledger line after this observation."""
+    stamp = each.item.stamp if each.item.stamp is not None else line.stamp
+    line = replace(line, as_of=each.ticket, stamp=stamp, compared_at=at)
+    if each.form is Form.LISTED:
+        return replace(line, list_print=each.item.fingerprint)
+    return replace(line, detail_print=each.item.fingerprint)
+
+
+def _leave(tx: MirrorTx, scope: Scope, keys: Iterable[str], source: HintSource, tally: Tally) -> None:
+    wanted = list(dict.fromkeys(keys))
+    if wanted:
+        tx.hints.leave(scope.shop_id, scope.resource.name, wanted, source, scope.at)
+        tally.hints += len(wanted)
+
+
+def bury(tx: MirrorTx, scope: Scope, absent: Sequence[tuple[str, int]]) -> int:
+    """Turn records that a direct look (its ticket given) did not find into tombstones; returns how many.
+
+    An edited row stays as it is: an edit never vanishes because the other side deleted (design section 4)."""
+    name = scope.resource.name
+    tickets = dict(absent)
+    lines = tx.ledger.find(scope.shop_id, name, list(tickets))
+    going = [line for line in lines.values() if line.gone_at is None and line.as_of <= tickets[line.key]]
+    images = tx.mirror.load(scope.shop_id, scope.resource, [line.row_id for line in going])
+    gone: list[Known] = []
+    for line in going:
+        image = images.get(line.row_id)
+        if image is None:
+            continue
+        decision = reconcile(scope.resource, image.base, image.local, ABSENT, scope.policy)
+        if isinstance(decision, DeleteLocal) or image.local is None:
+            gone.append(replace(line, gone_at=scope.at, as_of=tickets[line.key], missed=0))
+    if gone:
+        tx.mirror.bury(scope.shop_id, scope.resource, [line.row_id for line in gone], scope.at)
+        tx.ledger.put(scope.shop_id, name, gone)
+    return len(gone)

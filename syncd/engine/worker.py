@@ -1,0 +1,269 @@
+"""All the reading of one shop: discovery, pulls, sweeps and looks, one run per resource.
+
+One resource's trouble never stops another's: a fault ends its run as `later`, what needs a person as `person`; only a
+bug comes out of here as an exception. GrantRevoked concerns the whole shop and is raised.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from syncd.domain.budget import CallClass
+from syncd.domain.capability import Capabilities
+from syncd.domain.cursor import Cursor, Feed
+from syncd.domain.feeds import Choice, best_filter, calls_of, choose
+from syncd.domain.ledger import Brake
+from syncd.domain.policy import Policy
+from syncd.domain.resource import Resource
+from syncd.domain.run import Outcome, Run, Tally
+from syncd.domain.shop import Shop
+from syncd.engine.discovery import Discovery
+from syncd.engine.looks import Looker
+from syncd.engine.rules import PullRules
+from syncd.engine.tail import tail
+from syncd.engine.trip import Trip
+from syncd.engine.walk import Walker
+from syncd.errors import BrakeOn, GrantRevoked, NeedsPerson, NotUnderstood, Retry, ScopeMissing, SyncdError
+from syncd.ports import Clock, Disk, Log, Purpose, Remote, Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the next look at a resource will cost in calls (None: unknown before it is done), and why this feed."""
+
+    resource: str
+    feed: str
+    calls: int | None
+    why: str
+
+
+class ShopWorker:
+    """Reads one shop. Set `drain` to stop it between two pages."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        *,
+        remote: Remote,
+        disk: Disk,
+        clock: Clock,
+        log: Log,
+        rules: PullRules,
+        watcher: Watcher,
+        policies: Mapping[str, Policy] | None = None,
+    ) -> None:
+        self.shop = shop
+        self.drain = asyncio.Event()
+        self._remote = remote
+        self._disk = disk
+        self._clock = clock
+        self._log = log
+        self._rules = rules
+        self._watcher = watcher
+        self._policies = policies or {}
+        self._walker = Walker(
+            shop, remote=remote, disk=disk, clock=clock, log=log, rules=rules, watcher=watcher, drain=self.drain
+        )
+        self._looker = Looker(shop, remote=remote, disk=disk, clock=clock, rules=rules)
+
+    # --- learning and costing ---------------------------------------------------------------------------------------
+
+    async def discover(self, resources: Sequence[Resource], *, again: bool = False) -> dict[str, Capabilities]:
+        """The capabilities of these resources: stored ones, learned now where there are none, too old, or `again`.
+
+        Raises what the calls raise."""
+        return {resource.name: await self._capabilities(resource, again=again) for resource in resources}
+
+    async def _capabilities(self, resource: Resource, *, again: bool = False) -> Capabilities:
+        name = resource.name
+        known = await self._disk.reader.run(lambda tx: tx.books.capabilities(self.shop.id, name))
+        if known is not None and not again and not self._outdated(known):
+            return known
+        caps = await Discovery(self._remote, self._clock, self._log, self.shop.name).learn(resource)
+        if known is not None:
+            caps = replace(caps, notes=known.notes)
+        await self._disk.mirror.run(lambda tx: tx.books.save_capabilities(self.shop.id, name, caps))
+        if known is not None and set(known.filters) != set(caps.filters):
+            await self._forget_watermark(name)
+        return caps
+
+    def _outdated(self, caps: Capabilities) -> bool:
+        age_s = (self._clock.now() - caps.learned_at).total_seconds() if caps.learned_at else self._rules.relearn_s
+        return age_s >= (self._rules.relearn_s if caps.available else min(86400.0, self._rules.relearn_s))
+
+    async def _forget_watermark(self, name: str) -> None:
+        """Another filter means other things: only a complete walk may set its first watermark."""
+        cursor = await self._cursor(name)
+        forgot = replace(cursor, watermark=None)
+        await self._disk.mirror.run(lambda tx: tx.books.save_cursor(self.shop.id, name, forgot))
+
+    async def estimate(self, resources: Sequence[Resource], *, quick: bool) -> list[Cost]:
+        """What the next look at each resource costs. Makes one count call per resource where the shop counts."""
+        costs = []
+        for resource in resources:
+            caps = await self._capabilities(resource)
+            if not caps.available:
+                costs.append(Cost(resource.name, "", 0, caps.why_not))
+                continue
+            cursor = await self._cursor(resource.name)
+            count = cursor.remote_count
+            if count is None and caps.counts:
+                count = await self._remote.count(resource, Purpose(CallClass.USER, "estimate", "count"))
+            choice = self._choice(resource, caps, cursor, quick=quick)
+            costs.append(Cost(resource.name, choice.feed.value, calls_of(choice, caps, cursor, count), choice.why))
+        return costs
+
+    def _policy(self, resource: Resource) -> Policy:
+        return self._policies.get(resource.name, Policy())
+
+    async def _cursor(self, name: str) -> Cursor:
+        return await self._disk.reader.run(lambda tx: tx.books.cursor(self.shop.id, name))
+
+    def _choice(self, resource: Resource, caps: Capabilities, cursor: Cursor, *, quick: bool) -> Choice:
+        period, now = self._rules.audit_period, self._clock.now()
+        return choose(resource, caps, cursor, quick=quick, audit_period=period, now=now)
+
+    # --- runs -------------------------------------------------------------------------------------------------------
+
+    async def pull(self, resources: Sequence[Resource], *, quick: bool, job: str = "pull") -> list[Run]:
+        """Look at each resource, by the cheapest feed (`quick`) or completely, then at every record that was hinted at.
+
+        Raises GrantRevoked."""
+        return [await self._run(resource, quick=quick, job=job) for resource in resources if not self.drain.is_set()]
+
+    async def sweep(self, resources: Sequence[Resource], *, approve: bool = False) -> list[Run]:
+        """Judge absence now: complete walks until what is missed was missed by two of them, then direct looks.
+
+        `approve` lets go what the brake holds. Raises GrantRevoked."""
+        runs: list[Run] = []
+        for resource in resources:
+            if approve:
+                await self._approve(resource.name)
+            runs += [await self._run(resource, quick=False, job="sweep", braked_too=True) for _ in range(2)]
+        return runs
+
+    async def _approve(self, name: str) -> None:
+        brakes = await self._disk.reader.run(lambda tx: tx.books.brakes(self.shop.id))
+        for brake in brakes:
+            if brake.resource == name:
+                await self._release(replace(brake, approved=True))
+
+    async def _release(self, brake: Brake) -> None:
+        await self._disk.mirror.run(lambda tx: tx.books.set_brake(self.shop.id, brake))
+
+    async def looks(self, resources: Sequence[Resource], *, batches_max: int = 50) -> list[Run]:
+        """Answer the hints of these resources by single reads; a run for each resource that had any."""
+        runs = []
+        for resource in resources:
+            run = await self._run(resource, quick=True, job="look", looks_only=batches_max)
+            if run.counts["calls"] or run.outcome is not Outcome.DONE:
+                runs.append(run)
+        return runs
+
+    async def _run(
+        self, resource: Resource, *, quick: bool, job: str, braked_too: bool = False, looks_only: int = 0
+    ) -> Run:
+        started_at = self._clock.now()
+        tally = Tally()
+        feed, outcome, message = "", Outcome.DONE, ""
+        try:
+            if looks_only:
+                caps = await self._capabilities(resource)
+                finished = await self._answer_hints(resource, caps, CallClass.HINT, job, tally, looks_only)
+            else:
+                feed, finished = await self._look_at(resource, tally, quick=quick, job=job, braked_too=braked_too)
+            outcome = Outcome.DONE if finished else Outcome.DRAINED
+            outcome = Outcome.PARTIAL if finished and (tally.parked or tally.conflicts) else outcome
+        except GrantRevoked:
+            raise
+        except ScopeMissing as problem:
+            await self._unavailable(resource, problem)
+            message = problem.message
+        except (Retry, NotUnderstood) as problem:
+            outcome, message = Outcome.LATER, problem.message
+        except NeedsPerson as problem:
+            outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()
+        ended_at = self._clock.now()
+        counts = asdict(tally)
+        run = Run(self.shop.name, job, resource.name, feed, outcome, started_at, ended_at, counts, message)
+        await self._journal(run)
+        return run
+
+    async def _look_at(
+        self, resource: Resource, tally: Tally, *, quick: bool, job: str, braked_too: bool
+    ) -> tuple[str, bool]:
+        caps = await self._capabilities(resource)
+        if not caps.available:
+            raise ScopeMissing(caps.why_not)
+        if not braked_too:
+            await self._stop_at_brake(resource.name)
+        cursor = await self._cursor(resource.name)
+        choice = self._choice(resource, caps, cursor, quick=quick)
+        cursor, choice = _taken_up(resource, caps, cursor, choice)
+        klass = CallClass.BACKFILL if cursor.filled_at is None else CallClass.INCREMENTAL
+        if cursor.filled_at is not None and job == "sweep":
+            klass = CallClass.SWEEP
+        purpose = Purpose(klass, job, "list")
+        trip = Trip(resource, caps, cursor, choice, purpose, tally, self._policy(resource))
+        walk = tail if choice.feed is Feed.TAIL else _walk
+        finished = await walk(self._walker, trip)
+        if finished:
+            finished = await self._answer_hints(resource, trip.caps, klass, job, tally, batches_max=1_000_000)
+        await self._stop_at_brake(resource.name)
+        return choice.feed.value, finished
+
+    async def _answer_hints(
+        self, resource: Resource, caps: Capabilities, klass: CallClass, job: str, tally: Tally, batches_max: int
+    ) -> bool:
+        purpose = Purpose(klass, job, "one")
+        for _ in range(batches_max):
+            if self.drain.is_set():
+                return False
+            taken, caps = await self._looker.batch(resource, caps, self._policy(resource), purpose, tally)
+            if not taken:
+                break
+            self._watcher.page(self.shop.name, resource.name, tally.pages, tally.seen, tally.waited_s)
+        return True
+
+    async def _stop_at_brake(self, name: str) -> None:
+        brakes = await self._disk.reader.run(lambda tx: tx.books.brakes(self.shop.id))
+        for brake in brakes:
+            if brake.resource == name and not brake.approved:
+                raise BrakeOn(
+                    f"{name}: {brake.reason}",
+                    hint=f"If that is right: syncd sweep {self.shop.name} --resource {name} --approve",
+                )
+
+    async def _unavailable(self, resource: Resource, problem: SyncdError) -> None:
+        caps = Capabilities(learned_at=self._clock.now(), available=False, why_not=problem.message)
+        await self._disk.mirror.run(lambda tx: tx.books.save_capabilities(self.shop.id, resource.name, caps))
+
+    async def _journal(self, run: Run) -> None:
+        self._watcher.ended(self.shop.name, run.resource, run)
+        facts = {name: value for name, value in run.counts.items() if value}
+        say = self._log.info if run.outcome in (Outcome.DONE, Outcome.DRAINED) else self._log.warning
+        say(
+            f"{run.job}.{run.outcome.value}",
+            shop=run.shop,
+            resource=run.resource,
+            feed=run.feed,
+            took_s=round((run.ended_at - run.started_at).total_seconds(), 3),
+            message=run.message,
+            **facts,
+        )
+        if run.counts["calls"] or run.outcome is not Outcome.DONE:
+            await self._disk.state.run(lambda tx: tx.journal.write(self.shop.id, run))
+
+
+async def _walk(walker: Walker, trip: Trip) -> bool:
+    return await walker.walk(trip)
+
+
+def _taken_up(resource: Resource, caps: Capabilities, cursor: Cursor, choice: Choice) -> tuple[Cursor, Choice]:
+    """A walk that was interrupted is taken up before anything else; a tail is cheaper to begin anew."""
+    walk = cursor.walk
+    if walk is None:
+        return cursor, choice
+    if walk.feed is Feed.TAIL or (walk.feed is Feed.WINDOW and not best_filter(resource, caps)):
+        return cursor.dropped(), choice
+    return cursor, Choice(walk.feed, "an interrupted walk goes on", best_filter(resource, caps))
