@@ -46,6 +46,7 @@ def place_order(shop: "SimShop", press: Press, body: Mapping[str, Any]) -> Wire:
     things = [(ware, count) for ware, count, _ in wares if ware.product_type == PHYSICAL]
     if things:
         shop.shelves["fulfillments"].put(str(number), shipment(shop.company_id, order, buyer, things))
+        shop.book("fulfillments", str(number), "create", "shop", ())
     count, spent = buyer["orders_count"] + 1, buyer["total_spent"] + order["total_price"]
     shop.edit("customers", buyer["token"], {"orders_count": count, "total_spent": spent})
     return order

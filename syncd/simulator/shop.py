@@ -8,7 +8,7 @@ from hashlib import sha256
 from random import Random
 from typing import Any
 
-from syncd.simulator import addresses, effects
+from syncd.simulator import addresses, bustle, effects
 from syncd.simulator.addresses import ADDRESSES
 from syncd.simulator.books import Books, Write
 from syncd.simulator.bucket import Bucket
@@ -213,12 +213,16 @@ class SimShop:
             addresses.remove(self, addresses.owner_of(self, key), key, by)
             return
         self.shelves[resource].drop(key)
-        self._write(resource, key, "delete", by, ())
+        self.book(resource, key, "delete", by, ())
+
+    def random_edit(self, rng: Random, verbs: tuple[str, ...] = bustle.VERBS) -> Write:
+        """Let one drawn thing happen on the remote side; what it was."""
+        return bustle.random_edit(self, rng, verbs)
 
     def keep_addresses(self, owner: str, kept: list[Wire], key: str, verb: str, by: str) -> None:
         """Keep the addresses of a customer after a write to the one named by `key`."""
         customer = self.shelves["customers"].copy(owner) | {"addresses": kept}
-        self._write(ADDRESSES, key, verb, by, ())
+        self.book(ADDRESSES, key, verb, by, ())
         self._keep(SHEETS["customers"], owner, customer, "edit", by, ("addresses",))
 
     def press(self, resource: str, by: str) -> Press:
@@ -270,8 +274,9 @@ class SimShop:
         if sheet.name == "customers":
             effects.settle_default(record["addresses"])
         self.shelves[sheet.name].put(key, record)
-        self._write(sheet.name, key, verb, by, fields)
+        self.book(sheet.name, key, verb, by, fields)
 
-    def _write(self, resource: str, key: str, verb: str, by: str, fields: Iterable[str]) -> None:
+    def book(self, resource: str, key: str, verb: str, by: str, fields: Iterable[str]) -> None:
+        """Write a write into the books, and note what webhooks are to tell of it."""
         self.books.writes.append(Write(self.clock(), by, verb, resource, key, tuple(sorted(fields))))
         effects.tell(self, resource, key, verb)
