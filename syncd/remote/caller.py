@@ -121,7 +121,7 @@ class Caller:
         """One HTTP call with its ticket. Raises Retry and ScopeMissing; other statuses come back."""
         ticket = await self._admission.ticket(read.purpose)
         try:
-            answer = await fetch(self._client, self._settings, read.call, token=token.reveal())
+            answer = await fetch(self._client, self._settings, read.call, token=token)
         except faults.SENDING_FAILS as problem:
             raise faults.from_exception(problem, self._shop, read.what) from None
         usage = self._limit.read(answer.headers)

@@ -8,13 +8,14 @@ Must not know tokens or resources.
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import ip_address
 from typing import Final
 
 import httpx
 
+from syncd.domain.secret import Secret
 from syncd.errors import NotUnderstood, SettingsProblem
 from syncd.remote.settings import RemoteSettings
 
@@ -28,7 +29,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
 
     @property
     def is_fine(self) -> bool:
@@ -49,14 +50,18 @@ def open_client(
     settings: RemoteSettings, wire: httpx.AsyncBaseTransport | None, *, connections: int = _CONNECTIONS_MAX
 ) -> httpx.AsyncClient:
     """A client on `wire`, or on the real network where `wire` is None. Raises SettingsProblem for a bad `ca_file`."""
-    transport = wire or httpx.AsyncHTTPTransport(
-        verify=tls_context(settings.ca_file),
-        trust_env=False,
-        limits=httpx.Limits(
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=settings.keepalive_s,
-        ),
+    transport = (
+        _Borrowed(wire)
+        if wire
+        else httpx.AsyncHTTPTransport(
+            verify=tls_context(settings.ca_file),
+            trust_env=False,
+            limits=httpx.Limits(
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                keepalive_expiry=settings.keepalive_s,
+            ),
+        )
     )
     return httpx.AsyncClient(
         transport=transport,
@@ -65,6 +70,16 @@ def open_client(
         follow_redirects=False,
         trust_env=False,
     )
+
+
+class _Borrowed(httpx.AsyncBaseTransport):
+    """A wire that belongs to somebody else: it is used, and stays open when the client closes."""
+
+    def __init__(self, wire: httpx.AsyncBaseTransport) -> None:
+        self._wire = wire
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._wire.handle_async_request(request)
 
 
 @cache
@@ -112,22 +127,22 @@ async def fetch(
     settings: RemoteSettings,
     call: Call,
     *,
-    token: str = "",
-    form: Mapping[str, str] | None = None,
+    token: Secret | None = None,
+    form: Mapping[str, str | Secret] | None = None,
 ) -> Answer:
-    """Make one call. Raises what httpx raises, TimeoutError, and NotUnderstood where the answer is too large.
+    """Make one call: a GET, or the POST of a form. Raises what httpx raises, TimeoutError, and NotUnderstood where the
+    answer is too large.
 
-    Secrets go into the header (`token`) or the body (`form`), never into the address."""
-    headers = {"User-Agent": f"{settings.agent} (+{call.agent})"} if call.agent else {}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
+    Secrets go into the header (`token`) or the body (`form`), never into the address, and into no local variable."""
     request = client.build_request(
         "GET" if form is None else "POST",
         call.url,
         params=list(call.query) or None,
-        headers=headers,
-        data=dict(form) if form is not None else None,
+        headers={"User-Agent": f"{settings.agent} (+{call.agent})"} if call.agent else None,
+        data={name: _plain(value) for name, value in form.items()} if form is not None else None,
     )
+    if token:
+        request.headers["Authorization"] = f"Bearer {token.reveal()}"
     async with asyncio.timeout(settings.answer_s):
         response = await client.send(request, stream=True)
         try:
@@ -135,6 +150,10 @@ async def fetch(
         finally:
             await response.aclose()
     return Answer(response.status_code, response.headers, body)
+
+
+def _plain(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 async def _body(response: httpx.Response, bytes_max: int) -> bytes:

@@ -57,7 +57,7 @@ class ShopGateway:
         self._caller = Caller(shop, self._client, tokens, admission, clock, dice, self._settings)
 
     async def aclose(self) -> None:
-        """Close the connections. A wire that was passed in is closed too."""
+        """Close the connections. A wire that was passed in stays open."""
         await self._client.aclose()
 
     async def page(self, ask: Listing, purpose: Purpose) -> Page:

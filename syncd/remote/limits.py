@@ -49,7 +49,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        moment = _http_date(value)
+        moment = http_date(value)
         if moment is None:
             return None
         seconds = (moment - (served_at(headers) or now)).total_seconds()
@@ -58,10 +58,11 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 def served_at(headers: Mapping[str, str]) -> datetime | None:
     """The shop's own time, aware UTC, from the Date header; None where it is absent or no date."""
-    return _http_date(headers.get("Date", ""))
+    return http_date(headers.get("Date", ""))
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """A date as HTTP writes it, aware UTC; None where the text is none."""
     try:
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

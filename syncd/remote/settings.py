@@ -15,15 +15,17 @@ LIMIT_HEADER: Final = r"(?i)api-call-limit"
 class RemoteSettings:
     """Times in seconds, sizes in bytes. `zone` is the time zone of times that the shop sends without one.
 
-    `answer_s` bounds a whole answer, however slowly it trickles in; `keepalive_s` stays below the five seconds after
-    which many servers close an idle connection. `limit_headers` are patterns of header names that carry used/size.
-    A wait that the shop asks for and that is longer than `patience_s` is left to the engine.
-    `allow_clear_text` permits http to hosts that are not this machine.
+    `answer_s` bounds a whole answer, however slowly it trickles in; `exchange_s` an exchange of tokens (it must stay
+    below the vault's own time-out for one); `keepalive_s` stays below the five seconds after which many servers close
+    an idle connection. A pause that the shop asks for and that is longer than `patience_s` is left to the engine.
+    `limit_headers` are patterns of header names that carry used/size. `allow_clear_text` permits http to hosts that
+    are not this machine.
     """
 
     connect_s: float = 5.0
     read_s: float = 30.0
     answer_s: float = 120.0
+    exchange_s: float = 45.0
     keepalive_s: float = 4.0
     response_bytes_max: int = 32 * 1024 * 1024
     text_chars_max: int = 1_000_000
