@@ -1,0 +1,164 @@
+"""Engines: how a connection to either database is opened, begun and named.
+
+SQLite connections begin every transaction themselves (`BEGIN IMMEDIATE` to write): the driver's own way reads outside
+the transaction and loses updates. PostgreSQL sessions of the daemon carry a name that triggers know, and give way to
+people after 200 ms. Must not know tables.
+"""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from syncd.errors import SettingsProblem
+from syncd.store.schema import STATE_SCHEMA
+
+SQLITE_LEAST = (3, 35, 0)
+#: Older ones can, very rarely, damage a WAL file when two processes write (fixed in this version).
+SQLITE_SOUND = (3, 51, 3)
+_ADVICE = "Set database.url (SYNCD_DATABASE_URL) to sqlite:///FILE or postgresql://..., then: syncd db check"
+
+
+class House(Enum):
+    """Which of the two databases."""
+
+    MIRROR = "mirror"
+    STATE = "state"
+
+
+class Use(Enum):
+    """What an engine is for."""
+
+    WRITE = "write"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the two databases are."""
+
+    mirror: URL
+    state: URL
+
+    def of(self, house: House) -> URL:
+        """The address of one of them."""
+        return self.mirror if house is House.MIRROR else self.state
+
+
+def sqlite_module() -> ModuleType:
+    """The SQLite library in use: the bundled newer one where installed. Never use two on one file in one process."""
+    try:
+        from pysqlite3 import dbapi2  # noqa: PLC0415
+    except ImportError:
+        return sqlite3
+    return dbapi2  # type: ignore[no-any-return]
+
+
+def sqlite_version() -> tuple[int, int, int]:
+    """The version of that library."""
+    first, second, third = sqlite_module().sqlite_version_info
+    return first, second, third
+
+
+def address(mirror_url: str, state_url: str | None = None) -> Address:
+    """Read the URLs; without one for the state it lies beside a SQLite mirror, or in the same PostgreSQL database.
+
+    Raises SettingsProblem: not a URL, another database, or SQLite without a file."""
+    mirror = _url(mirror_url)
+    if state_url:
+        return Address(mirror, _url(state_url))
+    if mirror.get_backend_name() == "sqlite":
+        return Address(mirror, mirror.set(database=str(Path(mirror.database or "").with_name("state.db"))))
+    return Address(mirror, mirror)
+
+
+def _url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise SettingsProblem("the database's address is not a URL", hint=_ADVICE) from None
+    if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() != "sqlite":
+        raise SettingsProblem(f"a mirror cannot lie on {url.get_backend_name()!r}", hint=_ADVICE)
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise SettingsProblem("a mirror on SQLite needs a file", hint=_ADVICE)
+    return url
+
+
+def open_engine(url: URL, house: House, use: Use, connections: int) -> Engine:
+    """An engine for one database. Opens no connection yet. Raises SettingsProblem for a SQLite that is too old."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, house, use, connections)
+    return _postgres(url, house, use, connections)
+
+
+def _sqlite(url: URL, house: House, use: Use, connections: int) -> Engine:
+    if sqlite_version() < SQLITE_LEAST:
+        found, least = (".".join(map(str, version)) for version in (sqlite_version(), SQLITE_LEAST))
+        raise SettingsProblem(
+            f"SQLite {found} is too old, {least} is needed", hint="Install a newer one: pip install 'syncd[sqlite]'"
+        )
+    engine = create_engine(
+        url,
+        module=sqlite_module(),
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=0,
+        connect_args={"timeout": 5.0, "check_same_thread": False},
+    )
+    # The vault and the push journal must survive a power cut; a page of the mirror can be pulled again.
+    synchronous = "FULL" if house is House.STATE else "NORMAL"
+
+    def connected(raw: Any, _record: object) -> None:
+        raw.isolation_level = None
+        raw.execute(f"PRAGMA synchronous={synchronous}")
+        if use is Use.READ:
+            raw.execute("PRAGMA query_only=ON")
+        else:
+            raw.execute("PRAGMA journal_mode=WAL")
+
+    def begun(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if use is Use.WRITE else "BEGIN")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+    return engine
+
+
+def _postgres(url: URL, house: House, use: Use, connections: int) -> Engine:
+    options = ["-c syncd.origin=daemon", "-c timezone=UTC"]
+    if house is House.MIRROR:
+        # Shorter than the server's deadlock_timeout: where people and the daemon collide, the daemon steps back.
+        options.append("-c lock_timeout=200ms")
+    else:
+        options += ["-c lock_timeout=5s", f"-c search_path={STATE_SCHEMA}"]
+    if use is Use.READ:
+        options.append("-c default_transaction_read_only=on")
+    given = url.query.get("options", "")
+    both = " ".join([*options, given if isinstance(given, str) else " ".join(given)]).strip()
+    return create_engine(
+        url.difference_update_query(["options"]),
+        hide_parameters=True,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=30,
+        connect_args={"options": both, "application_name": f"syncd {house.value}", "connect_timeout": 10},
+    )
+
+
+def make_private(url: URL) -> None:
+    """Create a SQLite file that only its owner may read, before anything is in it."""
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def exists(url: URL) -> bool:
+    """Whether there is something to connect to; for a server: always."""
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()

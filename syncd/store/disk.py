@@ -1,0 +1,135 @@
+"""The two databases together, as the composition root hands them to the engine.
+
+Opens what the migrations made, and refuses what it does not know. Must not create or change a table.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from syncd.ports import Books as BooksTable
+from syncd.ports import BudgetTable, Clock, HintQueue, Journal, LedgerTable, MirrorTable, MirrorTx, StateTx, VaultTable
+from syncd.store.books import Books
+from syncd.store.database import Address, House, Use, address, open_engine
+from syncd.store.hints import Hints
+from syncd.store.ledger import Ledger
+from syncd.store.migrate import check
+from syncd.store.mirror import Mirror
+from syncd.store.state import Buckets, Runs, Vault, database_time
+from syncd.store.writer import InlineWriter, StoreWriter
+
+Tx = TypeVar("Tx")
+Pause = Callable[[], Awaitable[None]]
+#: More would wait for each other on the server's two to eight cores, and each costs it some megabytes.
+POSTGRES_THREADS = 4
+READERS = 2
+
+
+class MirrorTransaction:
+    """`ports.MirrorTx` on one connection. `connection` is for the reports of this package only."""
+
+    def __init__(self, connection: Connection, *, hold: bool) -> None:
+        self.connection = connection
+        self._hold = hold
+
+    @property
+    def ledger(self) -> LedgerTable:
+        """The ledger."""
+        return Ledger(self.connection)
+
+    @property
+    def mirror(self) -> MirrorTable:
+        """The mirror tables with their twins."""
+        return Mirror(self.connection, hold=self._hold)
+
+    @property
+    def hints(self) -> HintQueue:
+        """The queue of hints."""
+        return Hints(self.connection)
+
+    @property
+    def books(self) -> BooksTable:
+        """Cursors, capabilities, shops and the like."""
+        return Books(self.connection)
+
+
+class StateTransaction:
+    """`ports.StateTx` on one connection."""
+
+    def __init__(self, connection: Connection, clock: Clock, *, simulated: bool) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._simulated = simulated
+
+    def now(self) -> float:
+        """Unix seconds on the database's clock; ours where it has none, or where time is simulated."""
+        own = None if self._simulated else database_time(self._connection)
+        return self._clock.wall() if own is None else own
+
+    @property
+    def budget(self) -> BudgetTable:
+        """Buckets and accounts of calls."""
+        return Buckets(self._connection)
+
+    @property
+    def vault(self) -> VaultTable:
+        """Token rows."""
+        return Vault(self._connection)
+
+    @property
+    def journal(self) -> Journal:
+        """Runs and due times."""
+        return Runs(self._connection)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDisk:
+    """`ports.Disk`. `close` waits for transactions under way."""
+
+    address: Address
+    mirror: StoreWriter[MirrorTx] | InlineWriter[MirrorTx]
+    state: StoreWriter[StateTx] | InlineWriter[StateTx]
+    reader: StoreWriter[MirrorTx] | InlineWriter[MirrorTx]
+
+    def close(self) -> None:
+        """Close every connection. Nothing may be run afterwards."""
+        for writer in (self.mirror, self.state, self.reader):
+            writer.close()
+
+
+def open_disk(
+    mirror_url: str, state_url: str | None = None, *, clock: Clock, inline_pause: Pause | None = None
+) -> StoreDisk:
+    """Open both databases. With `inline_pause` transactions run on the caller's own thread, for simulated time.
+
+    Raises SchemaProblem (a revision that is not ours), SettingsProblem (a wrong address), DatabaseBusy, DiskProblem."""
+    where = address(mirror_url, state_url)
+    check(mirror_url, state_url)
+    simulated = inline_pause is not None
+    make_state: Callable[[Connection], StateTx] = partial(StateTransaction, clock=clock, simulated=simulated)
+
+    def writer(house: House, use: Use, make: Callable[[Connection], Tx]) -> StoreWriter[Tx] | InlineWriter[Tx]:
+        one = inline_pause is not None or (where.of(house).get_backend_name() == "sqlite" and use is Use.WRITE)
+        threads = 1 if one else READERS if use is Use.READ else POSTGRES_THREADS
+        engine = open_engine(where.of(house), house, use, threads)
+        if inline_pause is not None:
+            return InlineWriter(engine, make, inline_pause)
+        return StoreWriter(engine, make, threads, f"{house.value}-{use.value}")
+
+    return StoreDisk(
+        where,
+        mirror=writer(House.MIRROR, Use.WRITE, _writing),
+        state=writer(House.STATE, Use.WRITE, make_state),
+        reader=writer(House.MIRROR, Use.READ, _reading),
+    )
+
+
+def _writing(connection: Connection) -> MirrorTx:
+    return MirrorTransaction(connection, hold=True)
+
+
+def _reading(connection: Connection) -> MirrorTx:
+    return MirrorTransaction(connection, hold=False)

@@ -1,0 +1,98 @@
+"""The border where database exceptions become syncd's own errors, sorted by what happens next.
+
+Nothing else in the house knows what a driver raises. What is not on these lists is a bug and goes through as it is.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from syncd.errors import DatabaseBusy, DiskProblem, SchemaProblem, SettingsProblem, SyncdError
+
+UPGRADE = "Bring the database to the newest revision: syncd db upgrade"
+_BUSY = "Another program holds the database; it is tried again by itself. See who: syncd doctor"
+_DISK = "Look at free space and permissions, then: syncd doctor"
+_ADDRESS = "Check database.url (SYNCD_DATABASE_URL), then: syncd db check"
+
+_SQLITE: tuple[tuple[str, type[SyncdError], str], ...] = (
+    ("is locked", DatabaseBusy, _BUSY),
+    ("database is busy", DatabaseBusy, _BUSY),
+    ("disk is full", DiskProblem, _DISK),
+    ("readonly database", DiskProblem, _DISK),
+    ("disk I/O error", DiskProblem, _DISK),
+    ("unable to open", DiskProblem, _DISK),
+    ("malformed", DiskProblem, "Restore the file from a backup, then: syncd doctor"),
+    ("not a database", DiskProblem, _ADDRESS),
+    ("no such table", SchemaProblem, UPGRADE),
+    ("no such column", SchemaProblem, UPGRADE),
+    ("has no column", SchemaProblem, UPGRADE),
+)
+
+# SQLSTATE prefixes, the longer ones first.
+_POSTGRES: tuple[tuple[str, type[SyncdError], str], ...] = (
+    ("55P03", DatabaseBusy, _BUSY),  # lock_timeout
+    ("40", DatabaseBusy, _BUSY),  # deadlock, serialisation
+    ("57014", DatabaseBusy, _BUSY),  # statement_timeout
+    ("57P", DatabaseBusy, _BUSY),  # shutting down, starting up
+    ("53100", DiskProblem, _DISK),
+    ("53", DatabaseBusy, _BUSY),  # out of connections or memory
+    ("08", DatabaseBusy, _BUSY),  # connection lost
+    ("25006", DiskProblem, _DISK),  # read-only
+    ("58", DiskProblem, _DISK),
+    ("42P01", SchemaProblem, UPGRADE),
+    ("42703", SchemaProblem, UPGRADE),
+    ("3F000", SchemaProblem, UPGRADE),
+    ("3D000", SettingsProblem, _ADDRESS),
+    ("28", SettingsProblem, _ADDRESS),
+    ("42501", SettingsProblem, "Grant the role what it lacks, then: syncd db check"),
+)
+
+
+@contextmanager
+def border() -> Iterator[None]:
+    """Translate what the database raises inside the block."""
+    try:
+        yield
+    except DBAPIError as error:
+        found = _translated(error.orig)
+        if found is None and isinstance(error, OperationalError) and error.connection_invalidated:
+            found = DatabaseBusy("the connection to the database was lost", hint=_BUSY)
+        if found is None:
+            raise
+        raise found from error
+    except PoolTimeout as error:
+        raise DatabaseBusy("no database connection became free", hint=_BUSY) from error
+    except psycopg.Error as error:
+        found = _translated(error)
+        if found is None:
+            raise
+        raise found from error
+
+
+def _translated(error: BaseException | None) -> SyncdError | None:
+    if isinstance(error, psycopg.Error):
+        return _from_postgres(error)
+    # pysqlite3 has exception classes of its own, with the same names and words.
+    if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("pysqlite3"):
+        for words, kind, hint in _SQLITE:
+            if words in str(error):
+                return kind(f"the database says: {error}", hint=hint)
+    return None
+
+
+def _from_postgres(error: psycopg.Error) -> SyncdError | None:
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    for prefix, kind, hint in _POSTGRES:
+        if error.sqlstate and error.sqlstate.startswith(prefix):
+            return kind(f"the database says: {text}", hint=hint)
+    if error.sqlstate or not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return None
+    # A connection that never stood has no SQLSTATE, only words.
+    refused = any(words in str(error) for words in ("does not exist", "authentication failed", "no pg_hba"))
+    if refused:
+        return SettingsProblem(f"the database refuses us: {text}", hint=_ADDRESS)
+    return DatabaseBusy(f"the database is out of reach: {text}", hint=_ADDRESS)

@@ -1,0 +1,154 @@
+"""The daemon's own rows: call budget, token rows, runs and due times.
+
+Must not know how a token is sealed, when a call is admitted, or when a job is due.
+"""
+
+import json
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from syncd.domain.budget import Bucket
+from syncd.domain.run import Outcome, Run
+from syncd.domain.token import SealedTokens, TokenPhase
+from syncd.store.rows import save
+from syncd.store.schema import BUCKETS, CALLS, DUE, RUNS, TOKENS
+
+#: Runs that the journal keeps; older ones are forgotten as new ones come.
+RUNS_KEPT = 50_000
+
+_BUCKET = tuple(field.name for field in fields(Bucket))
+_RUN = tuple(field.name for field in fields(Run))
+_SEALED = tuple(field.name for field in fields(SealedTokens))
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+class Buckets:
+    """`ports.BudgetTable` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def load(self, bucket: str) -> Bucket | None:
+        """The bucket's row, held until the end of the transaction; so is the place of one that is not there yet."""
+        found = self._row(bucket)
+        if found is None and self._connection.dialect.name == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:bucket, 0))")
+            self._connection.execute(lock, {"bucket": f"syncd bucket {bucket}"})
+            found = self._row(bucket)
+        return None if found is None else Bucket(**dict(zip(_BUCKET, found, strict=True)))
+
+    def _row(self, bucket: str) -> Any:
+        columns = [BUCKETS.c[name] for name in _BUCKET]
+        held = select(*columns).where(BUCKETS.c.bucket == bucket).with_for_update()
+        return self._connection.execute(held).first()
+
+    def save(self, bucket: str, state: Bucket) -> None:
+        """Write the bucket's row."""
+        save(self._connection, BUCKETS, {"bucket": bucket} | {name: getattr(state, name) for name in _BUCKET})
+
+    def account(self, shop_id: int, job: str, klass: str, word: str, calls: int, waited_s: float, hour: int) -> None:
+        """Add calls to the account of an hour (hours since 1970)."""
+        new = _insert(self._connection, CALLS)
+        added = new.on_conflict_do_update(
+            index_elements=list(CALLS.primary_key),
+            set_={"calls": CALLS.c.calls + new.excluded.calls, "waited_s": CALLS.c.waited_s + new.excluded.waited_s},
+        )
+        row = {"shop_id": shop_id, "hour": hour, "job": job, "class": klass, "word": word}
+        self._connection.execute(added, row | {"calls": calls, "waited_s": waited_s})
+
+    def spent(self, shop_id: int, since_hour: int) -> list[tuple[int, str, str, str, int, float]]:
+        """(hour, job, class, word, calls, seconds waited) from that hour on."""
+        names = ("hour", "job", "class", "word", "calls", "waited_s")
+        keys = [CALLS.c[name] for name in names[:4]]
+        rows = select(*(CALLS.c[name] for name in names)).where(CALLS.c.shop_id == shop_id)
+        rows = rows.where(CALLS.c.hour >= since_hour).order_by(*keys)
+        return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in self._connection.execute(rows)]
+
+
+class Vault:
+    """`ports.VaultTable` on one connection. Tokens come and go sealed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def load(self, shop_id: int) -> SealedTokens | None:
+        """A shop's row."""
+        columns = [TOKENS.c[name] for name in _SEALED]
+        row = self._connection.execute(select(*columns).where(TOKENS.c.shop_id == shop_id)).first()
+        return None if row is None else _sealed(row)
+
+    def swap(self, before: SealedTokens | None, after: SealedTokens) -> bool:
+        """Write `after` where the row still has the generation and phase of `before` (None: where there is no row)."""
+        row = {name: getattr(after, name) for name in _SEALED} | {"phase": after.phase.value}
+        if before is None:
+            new = _insert(self._connection, TOKENS).values(row).on_conflict_do_nothing()
+            return bool(self._connection.execute(new).rowcount == 1)
+        changed = update(TOKENS).where(
+            TOKENS.c.shop_id == after.shop_id,
+            TOKENS.c.generation == before.generation,
+            TOKENS.c.phase == before.phase.value,
+        )
+        return self._connection.execute(changed.values(row)).rowcount == 1
+
+    def forget(self, shop_id: int) -> None:
+        """Remove a shop's row."""
+        self._connection.execute(delete(TOKENS).where(TOKENS.c.shop_id == shop_id))
+
+    def all(self) -> list[SealedTokens]:
+        """Every row, by shop."""
+        columns = [TOKENS.c[name] for name in _SEALED]
+        rows = self._connection.execute(select(*columns).order_by(TOKENS.c.shop_id))
+        return [_sealed(row) for row in rows]
+
+
+def _sealed(row: Any) -> SealedTokens:
+    values = dict(zip(_SEALED, row, strict=True))
+    return SealedTokens(**values | {"phase": TokenPhase(values["phase"])})
+
+
+class Runs:
+    """`ports.Journal` on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def write(self, shop_id: int, run: Run) -> None:
+        """Add a run; the oldest beyond RUNS_KEPT are forgotten."""
+        row = {name: getattr(run, name) for name in _RUN} | {"shop_id": shop_id, "outcome": run.outcome.value}
+        row["counts"] = json.dumps(run.counts, sort_keys=True)
+        seq = self._connection.execute(RUNS.insert().values(row).returning(RUNS.c.seq)).scalar_one()
+        self._connection.execute(delete(RUNS).where(RUNS.c.seq <= seq - RUNS_KEPT))
+
+    def last(self, shop_id: int, limit: int) -> list[Run]:
+        """The last runs of a shop, newest first."""
+        columns = [RUNS.c[name] for name in _RUN]
+        rows = select(*columns).where(RUNS.c.shop_id == shop_id).order_by(RUNS.c.seq.desc()).limit(limit)
+        return [_run(row) for row in self._connection.execute(rows)]
+
+    def due(self, shop_id: int) -> dict[str, datetime]:
+        """When each job of a shop is due."""
+        rows = select(DUE.c.job, DUE.c.due_at).where(DUE.c.shop_id == shop_id).order_by(DUE.c.job)
+        return {row[0]: row[1] for row in self._connection.execute(rows)}
+
+    def save_due(self, shop_id: int, job: str, due_at: datetime) -> None:
+        """Note when a job is due next."""
+        save(self._connection, DUE, {"shop_id": shop_id, "job": job, "due_at": due_at})
+
+
+def _run(row: Any) -> Run:
+    values = dict(zip(_RUN, row, strict=True))
+    return Run(**values | {"outcome": Outcome(values["outcome"]), "counts": json.loads(values["counts"])})
+
+
+def database_time(connection: Connection) -> float | None:
+    """The server's clock in unix seconds, None where the database has none of its own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
