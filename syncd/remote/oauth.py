@@ -122,8 +122,8 @@ class TokenEndpoint:
         return granted
 
     def _turned_away(self, shop: Shop, what: str, answer: Answer, error: str) -> SyncdError:
-        """The error that a whole answer other than a pair means. A server that fails is asked again; should it have spent
-        the token all the same, it will say `invalid_grant` then."""
+        """The error that a whole answer other than a pair means. A server that fails is asked again: should it have
+        spent the token all the same, it will say `invalid_grant` then."""
         after_s = retry_after_s(answer.headers, self._clock.now())
         if answer.status in self._settings.over_limit_statuses:
             return faults.throttled(shop, what, answer.status, after_s)
