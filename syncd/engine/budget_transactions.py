@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.domain.budget import Bucket, CallClass, Granted, Wait, admit, recover
-from syncd.ports import BudgetTable, Purpose, StateTx
+from syncd.ports import Purpose, StateTx
 
 Correction = Callable[[Bucket, float], Bucket]
 """What an answer of the shop taught: the bucket and the moment in, the corrected bucket out."""
@@ -52,8 +52,7 @@ class Spent:
 
 def take(tx: StateTx, key: str, rules: BudgetRules, floor: int, ask: Ask) -> Granted | Wait:
     """Admit the calls and account for them, or say when to ask again. Refusing writes nothing."""
-    t = tx.now()
-    bucket = _bucket(tx.budget, key, rules, floor, t)
+    bucket, t = _held(tx, key, rules, floor)
     answer = admit(bucket, ask.purpose.klass, ask.calls, ask.waited_s, t)
     if isinstance(answer, Wait):
         if answer.bucket is not bucket:
@@ -75,8 +74,7 @@ def take(tx: StateTx, key: str, rules: BudgetRules, floor: int, ask: Ask) -> Gra
 
 def correct(tx: StateTx, key: str, rules: BudgetRules, floor: int, corrections: Sequence[Correction]) -> None:
     """Take over what answers of the shop taught, oldest first."""
-    t = tx.now()
-    bucket = _bucket(tx.budget, key, rules, floor, t)
+    bucket, t = _held(tx, key, rules, floor)
     for correction in corrections:
         bucket = correction(bucket, t)
     tx.budget.save(key, bucket)
@@ -88,8 +86,7 @@ def settle_size(tx: StateTx, key: str, rules: BudgetRules, floor: int) -> None:
     The row does not tell a size that the shop taught from one that an older setting named, so the room left never
     grows by this: a setting above the truth cannot burst, and the next header of the shop corrects it.
     """
-    t = tx.now()
-    bucket = _bucket(tx.budget, key, rules, floor, t)
+    bucket, t = _held(tx, key, rules, floor)
     if bucket.size != rules.size:
         now = recover(bucket, t)
         room = max(0.0, now.size - now.level)
@@ -114,9 +111,13 @@ def bucket_now(tx: StateTx, key: str) -> Bucket | None:
     return None if stored is None else recover(stored, tx.now())
 
 
-def _bucket(table: BudgetTable, key: str, rules: BudgetRules, floor: int, t: float) -> Bucket:
-    """The stored bucket or a first one, with the leak of the settings and a counter that never falls behind."""
-    bucket = table.load(key)
+def _held(tx: StateTx, key: str, rules: BudgetRules, floor: int) -> tuple[Bucket, float]:
+    """The stored bucket or a first one, with the leak of the settings and a counter that never falls behind.
+
+    The moment is read after the row is held: before, it could be earlier than what another process just stored.
+    """
+    bucket = tx.budget.load(key)
+    t = tx.now()
     if bucket is None:
         bucket = Bucket.first(size=rules.size, leak=rules.leak, t=t)
     if bucket.leak_full != rules.leak:
@@ -126,4 +127,4 @@ def _bucket(table: BudgetTable, key: str, rules: BudgetRules, floor: int, t: flo
         # The state database was lost or is older than the mirror: tickets must stay above every look that the
         # ledger knows.
         bucket = replace(bucket, granted=floor)
-    return bucket
+    return bucket, t
