@@ -133,7 +133,7 @@ def _sqlite(url: URL, house: House, use: Use, connections: int) -> Engine:
 
 
 def _postgres(url: URL, house: House, use: Use, connections: int) -> Engine:
-    options = ["-c syncd.origin=daemon", "-c timezone=UTC"]
+    options = ["-c syncd.origin=daemon", "-c timezone=UTC", "-c plan_cache_mode=force_custom_plan"]
     if house is House.MIRROR:
         # Shorter than the server's deadlock_timeout: where people and the daemon collide, the daemon steps back.
         options.append("-c lock_timeout=200ms")

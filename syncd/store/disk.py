@@ -11,14 +11,15 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from syncd.ports import Books as BooksTable
-from syncd.ports import BudgetTable, Clock, HintQueue, Journal, LedgerTable, MirrorTable, MirrorTx, StateTx, VaultTable
+from syncd.ports import BudgetTable, Clock, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
 from syncd.store.books import Books
+from syncd.store.buckets import Buckets
 from syncd.store.database import Address, House, Use, address, open_engine
 from syncd.store.hints import Hints
 from syncd.store.ledger import Ledger
 from syncd.store.migrate import check
 from syncd.store.mirror import Mirror
-from syncd.store.state import Buckets, Runs, Vault, database_time
+from syncd.store.state import Runs, Vault, database_time
 from syncd.store.writer import InlineWriter, StoreWriter
 
 Tx = TypeVar("Tx")
@@ -90,9 +91,9 @@ class StoreDisk:
     """`ports.Disk`. `close` waits for transactions under way."""
 
     address: Address
-    mirror: StoreWriter[MirrorTx] | InlineWriter[MirrorTx]
-    state: StoreWriter[StateTx] | InlineWriter[StateTx]
-    reader: StoreWriter[MirrorTx] | InlineWriter[MirrorTx]
+    mirror: StoreWriter[MirrorTransaction] | InlineWriter[MirrorTransaction]
+    state: StoreWriter[StateTransaction] | InlineWriter[StateTransaction]
+    reader: StoreWriter[MirrorTransaction] | InlineWriter[MirrorTransaction]
 
     def close(self) -> None:
         """Close every connection. Nothing may be run afterwards."""
@@ -109,7 +110,7 @@ def open_disk(
     where = address(mirror_url, state_url)
     check(mirror_url, state_url)
     simulated = inline_pause is not None
-    make_state: Callable[[Connection], StateTx] = partial(StateTransaction, clock=clock, simulated=simulated)
+    make_state: Callable[[Connection], StateTransaction] = partial(StateTransaction, clock=clock, simulated=simulated)
 
     def writer(house: House, use: Use, make: Callable[[Connection], Tx]) -> StoreWriter[Tx] | InlineWriter[Tx]:
         one = inline_pause is not None or (where.of(house).get_backend_name() == "sqlite" and use is Use.WRITE)
@@ -127,9 +128,9 @@ def open_disk(
     )
 
 
-def _writing(connection: Connection) -> MirrorTx:
+def _writing(connection: Connection) -> MirrorTransaction:
     return MirrorTransaction(connection, hold=True)
 
 
-def _reading(connection: Connection) -> MirrorTx:
+def _reading(connection: Connection) -> MirrorTransaction:
     return MirrorTransaction(connection, hold=False)

@@ -1,6 +1,6 @@
-"""The daemon's own rows: call budget, token rows, runs and due times.
+"""The daemon's own rows: token rows, runs and due times.
 
-Must not know how a token is sealed, when a call is admitted, or when a job is due.
+Must not know how a token is sealed or when a job is due.
 """
 
 import json
@@ -8,68 +8,23 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, text, update
+from sqlalchemy import Connection, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from syncd.domain.budget import Bucket
 from syncd.domain.run import Outcome, Run
 from syncd.domain.token import SealedTokens, TokenPhase
 from syncd.store.rows import save
-from syncd.store.schema import BUCKETS, CALLS, DUE, RUNS, TOKENS
+from syncd.store.schema import DUE, RUNS, TOKENS
 
 #: Runs that the journal keeps; older ones are forgotten as new ones come.
 RUNS_KEPT = 50_000
 
-_BUCKET = tuple(field.name for field in fields(Bucket))
 _RUN = tuple(field.name for field in fields(Run))
 _SEALED = tuple(field.name for field in fields(SealedTokens))
 
 
 def _insert(connection: Connection, table: Table) -> Any:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-
-
-class Buckets:
-    """`ports.BudgetTable` on one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def load(self, bucket: str) -> Bucket | None:
-        """The bucket's row, held until the end of the transaction; so is the place of one that is not there yet."""
-        found = self._row(bucket)
-        if found is None and self._connection.dialect.name == "postgresql":
-            lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:bucket, 0))")
-            self._connection.execute(lock, {"bucket": f"syncd bucket {bucket}"})
-            found = self._row(bucket)
-        return None if found is None else Bucket(**dict(zip(_BUCKET, found, strict=True)))
-
-    def _row(self, bucket: str) -> Any:
-        columns = [BUCKETS.c[name] for name in _BUCKET]
-        held = select(*columns).where(BUCKETS.c.bucket == bucket).with_for_update()
-        return self._connection.execute(held).first()
-
-    def save(self, bucket: str, state: Bucket) -> None:
-        """Write the bucket's row."""
-        save(self._connection, BUCKETS, {"bucket": bucket} | {name: getattr(state, name) for name in _BUCKET})
-
-    def account(self, shop_id: int, job: str, klass: str, word: str, calls: int, waited_s: float, hour: int) -> None:
-        """Add calls to the account of an hour (hours since 1970)."""
-        new = _insert(self._connection, CALLS)
-        added = new.on_conflict_do_update(
-            index_elements=list(CALLS.primary_key),
-            set_={"calls": CALLS.c.calls + new.excluded.calls, "waited_s": CALLS.c.waited_s + new.excluded.waited_s},
-        )
-        row = {"shop_id": shop_id, "hour": hour, "job": job, "class": klass, "word": word}
-        self._connection.execute(added, row | {"calls": calls, "waited_s": waited_s})
-
-    def spent(self, shop_id: int, since_hour: int) -> list[tuple[int, str, str, str, int, float]]:
-        """(hour, job, class, word, calls, seconds waited) from that hour on."""
-        names = ("hour", "job", "class", "word", "calls", "waited_s")
-        keys = [CALLS.c[name] for name in names[:4]]
-        rows = select(*(CALLS.c[name] for name in names)).where(CALLS.c.shop_id == shop_id)
-        rows = rows.where(CALLS.c.hour >= since_hour).order_by(*keys)
-        return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in self._connection.execute(rows)]
 
 
 class Vault:
