@@ -52,8 +52,8 @@ def product_key(_: Ground, place: int) -> int:
 
 
 def is_physical(ground: Ground, place: int) -> bool:
-    """Every sixth product is a thing; the last one of a small shop is too."""
-    return place % 6 == 5 or (ground.products < 6 and place == ground.products - 1)
+    """Every sixth product is a thing; the last one of a small shop is too, but never the only one."""
+    return place % 6 == 5 or (ground.products < 6 and 0 < place == ground.products - 1)
 
 
 @lru_cache(maxsize=20_000)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.simulator.ground import Wire
 from syncd.simulator.sales import SHIPPED
-from syncd.simulator.shapes import poisoned, shape
+from syncd.simulator.shapes import Shape, poisoned, shape
 from syncd.simulator.sheets import Sheet
 from syncd.simulator.switches import Switches
 from syncd.simulator.times import read
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from syncd.simulator.shop import SimShop
 
 SEARCHED = ("version", "title", "comment", "product_id", "product_type")
-API2_PAGE_SIZE = 50
 
 
 def answer_list(shop: "SimShop", sheet: Sheet, generation: str, request: Request, state: str = "") -> Reply:
@@ -35,8 +34,8 @@ def answer_list(shop: "SimShop", sheet: Sheet, generation: str, request: Request
         if number > last and switches.past_end == "repeat_last":
             number = last
         keys = keys[(number - 1) * switches.page_size : number * switches.page_size]
-    shown = [show(shop, sheet, "v1", key, thin=switches.thin_lists) for key in keys]
-    shown = [trimmed(switches, request, record) for record in shown]
+    form = shape(sheet, switches, "v1", thin=switches.thin_lists)
+    shown = [trimmed(switches, request, show(shop, sheet, form, key)) for key in keys]
     if sheet.name == "companies" and request.asked("updated_at_min") is None:
         return Reply.of({sheet.singular: shown[0]})  # without being asked for more, a company sees itself
     if switches.singular_for_one and len(shown) == 1:
@@ -58,13 +57,13 @@ def answer_count(shop: "SimShop", sheet: Sheet, request: Request) -> Reply:
             return Reply.error(404, "Not found")
 
 
-def show(shop: "SimShop", sheet: Sheet, generation: str, key: str, *, thin: bool = False) -> Wire:
+def show(shop: "SimShop", sheet: Sheet, form: Shape, key: str) -> Wire:
     """One record as it goes out, poison included. Raises KeyError."""
     record = shop.shelves[sheet.name].get(key)
     if record is None:
         raise KeyError(key)
-    shown = shape(sheet, shop.switches.of(sheet.name), generation, thin=thin).show(record)
     poison = shop.poison_of(sheet.name, key)
+    shown = form.show(record)
     return poisoned(sheet, shown, poison) if poison else shown
 
 
@@ -92,9 +91,10 @@ def _entries(shop: "SimShop", sheet: Sheet, keys: list[str], request: Request) -
     page = page_number(request, "page") or page_number(request, "Page") or 1
     size = shop.switches.of(sheet.name).page_size
     part = keys[(page - 1) * size : page * size]
+    form = shape(sheet, shop.switches.of(sheet.name), "api2", thin=False)
     return Reply.of(
         {
-            "entries": [show(shop, sheet, "api2", key) for key in part],
+            "entries": [show(shop, sheet, form, key) for key in part],
             "total": len(keys),
             "items": size,
             "page": page,

@@ -8,12 +8,14 @@ from syncd.simulator.ground import Wire
 from syncd.simulator.people import LANDS
 from syncd.simulator.resources import ORDERS
 from syncd.simulator.sales import line, shipment, total
-from syncd.simulator.writes import Press, RefusedError, written
+from syncd.simulator.writes import Press, RefusedError, settled, written
 
 if TYPE_CHECKING:
     from syncd.simulator.shop import SimShop
 
 WRONG_PASSWORD = "Customer found but password does not match."  # noqa: S105 - a message, as documented
+LINES = ORDERS.branch_by_name["line_items"].by_name
+CHOSEN = ("license_id", "hd", "audio_type", "num_users")
 ASIDE = 999  # the price of a product that has no binding
 
 
@@ -24,7 +26,7 @@ def place_order(shop: "SimShop", press: Press, body: Mapping[str, Any]) -> Wire:
     number = shop.new_id()
     rows = [
         line(ware, shop.new_id(), count, f"{shop.rng.getrandbits(48):012X}")
-        | {name: value for name, value in given.items() if name in {"license_id", "hd", "audio_type", "num_users"}}
+        | {name: settled(LINES[name], given[name], press) for name in CHOSEN if name in given}
         for ware, count, given in wares
     ]
     born = {
@@ -57,6 +59,8 @@ def _buyer(shop: "SimShop", body: Mapping[str, Any]) -> Wire:
     password, which creates the customer where there is none."""
     customers = shop.shelves["customers"]
     person = body.get("customer") or {}
+    if not isinstance(person, dict):
+        raise RefusedError("customer must be an object", 400)
     token = body.get("customer_token") or person.get("token") or ""
     known = str(body.get("known_email") or "")
     if known:
@@ -86,6 +90,8 @@ def _wares(shop: "SimShop", rows: Any) -> list[tuple[Ware, int, Wire]]:
         raise RefusedError("an order needs line_items")
     found = []
     for row in rows:
+        if not isinstance(row, dict):
+            raise RefusedError("line_items must be a list of objects", 400)
         products = shop.shelves["products"]
         key = products.find("product_id", str(row.get("product_id", "")).upper())
         product = products.get(key) if key else None

@@ -23,7 +23,7 @@ def order_key(_: Ground, place: int) -> int:
 
 def ships(ground: Ground, place: int) -> bool:
     """Whether the order at a place holds a physical product: every fifth does."""
-    return place % 5 == 2 and ground.products > 0
+    return place % 5 == 2 and ground.products > 1
 
 
 def order_times(ground: Ground, place: int) -> tuple[str, str]:
@@ -114,7 +114,7 @@ def basket(ground: Ground, place: int) -> list[tuple[Ware, int]]:
     if ships(ground, place):
         last = ground.products - 1
         thing = places[0] // 6 * 6 + 5 if last >= 5 else last
-        bought.append(thing if thing <= last else 5)
+        bought = [*bought[:4], thing if thing <= last else 5]
     picked = list(dict.fromkeys(bought)) or [0]
     return [(ware(ground, n), (1, 1, 1, 1, 2, 3)[(luck >> 8 + 3 * at) % 6]) for at, n in enumerate(picked)]
 

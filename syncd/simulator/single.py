@@ -7,6 +7,7 @@ from syncd.simulator.ground import Wire
 from syncd.simulator.lists import show, trimmed
 from syncd.simulator.purchase import WRONG_PASSWORD
 from syncd.simulator.resources import CUSTOMERS
+from syncd.simulator.shapes import shape
 from syncd.simulator.sheets import Sheet
 from syncd.simulator.wire import Reply, Request
 from syncd.simulator.writes import RefusedError
@@ -21,13 +22,12 @@ def answer_single(shop: "SimShop", sheet: Sheet, generation: str, key: str, requ
     if verb not in sheet.verbs:
         return Reply.error(405, "Method not allowed")
     switches = shop.switches.of(sheet.name)
-    if switches.generation not in {"both", "v1" if generation == "api" or not sheet.path2 else "api2"}:
+    if sheet.path2 and switches.generation not in {"both", "api2" if generation == "api2" else "v1"}:
         return Reply.error(404, "Not found")
     if key not in shop.shelves[sheet.name]:
         return absent(switches.not_found)
     if verb == "one":
-        shown = show(shop, sheet, _form(generation), key)
-        return Reply.of({_envelope(sheet, generation): trimmed(switches, request, shown)})
+        return _enveloped(shop, sheet, generation, key, request)
     if verb == "delete":
         shop.delete(sheet.name, key, by="api")
         return Reply(200)
@@ -35,7 +35,7 @@ def answer_single(shop: "SimShop", sheet: Sheet, generation: str, key: str, requ
     if sheet.name == "customers":
         _change_login(shop, key, fields)
     shop.edit(sheet.name, key, fields, by="api")
-    return Reply.of({_envelope(sheet, generation): show(shop, sheet, _form(generation), key)})
+    return _enveloped(shop, sheet, generation, key)
 
 
 def create(shop: "SimShop", sheet: Sheet, generation: str, request: Request) -> Reply:
@@ -51,7 +51,7 @@ def create(shop: "SimShop", sheet: Sheet, generation: str, request: Request) -> 
             shop.set_password(key, password)
     else:
         key = shop.create(sheet.name, fields, by="api")
-    return Reply.of({_envelope(sheet, generation): show(shop, sheet, _form(generation), key)})
+    return _enveloped(shop, sheet, generation, key)
 
 
 def login(shop: "SimShop", generation: str, request: Request) -> Reply:
@@ -64,7 +64,7 @@ def login(shop: "SimShop", generation: str, request: Request) -> Reply:
         return Reply.of({})
     if not shop.password_fits(key, password):
         return Reply.of({"error": WRONG_PASSWORD, "error_code": -1, "companies": [shop.name]})
-    return Reply.of({CUSTOMERS.singular: show(shop, CUSTOMERS, _form(generation), key)})
+    return _enveloped(shop, CUSTOMERS, generation, key)
 
 
 def absent(form: str) -> Reply:
@@ -89,12 +89,13 @@ def body_of(request: Request, sheet: Sheet | str) -> Wire:
     raise RefusedError(f"the body has no {keys[0]}", 400)
 
 
-def _envelope(sheet: Sheet, generation: str) -> str:
-    return sheet.singular2 if generation == "api2" else sheet.singular
-
-
-def _form(generation: str) -> str:
-    return "api2" if generation == "api2" else "v1"
+def _enveloped(shop: "SimShop", sheet: Sheet, generation: str, key: str, request: Request | None = None) -> Reply:
+    """One record in the envelope of a generation; only a GET trims."""
+    switches = shop.switches.of(sheet.name)
+    form = shape(sheet, switches, "api2" if generation == "api2" else "v1", thin=False)
+    shown = show(shop, sheet, form, key)
+    envelope = sheet.singular2 if generation == "api2" else sheet.singular
+    return Reply.of({envelope: trimmed(switches, request, shown) if request else shown})
 
 
 def _new_password(fields: Wire) -> str:

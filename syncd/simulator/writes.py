@@ -47,7 +47,7 @@ def written(sheet: Sheet, press: Press, record: Wire, body: Mapping[str, Any], *
         if not (press.free or spec.settable(new=new)) or spec.name in press.switches.ignored_fields:
             continue
         if spec.name in body:
-            out[spec.name] = _value(spec, body[spec.name], press)
+            out[spec.name] = settled(spec, body[spec.name], press)
         elif whole:
             out[spec.name] = spec.blank
     for branch in sheet.branches:
@@ -106,7 +106,7 @@ def _match(branch: Branch, press: Press, old: list[Wire], given: Wire) -> Wire |
                 return each
     if not all(name in given for name in branch.key):
         return None
-    wanted = [_value(branch.by_name[name], given[name], press) for name in branch.key]
+    wanted = [settled(branch.by_name[name], given[name], press) for name in branch.key]
     for each in old:
         if [each[name] for name in branch.key] == wanted:
             return each
@@ -119,7 +119,7 @@ def element(branch: Branch, press: Press, match: Wire | None, given: Wire) -> Wi
     for spec in branch.fields:
         settable = press.free or spec.settable(new=match is None)
         if spec.name in given and settable and f"{branch.name}.{spec.name}" not in press.switches.ignored_fields:
-            out[spec.name] = _value(spec, given[spec.name], press)
+            out[spec.name] = settled(spec, given[spec.name], press)
         elif match is not None and press.switches.put == "whole" and settable and not press.free:
             out[spec.name] = spec.blank
     if match is None:
@@ -133,7 +133,7 @@ def element(branch: Branch, press: Press, match: Wire | None, given: Wire) -> Wi
     return named(branch.by_name, out)
 
 
-def _value(spec: Spec, value: Any, press: Press) -> Any:
+def settled(spec: Spec, value: Any, press: Press) -> Any:
     """A field's value as the shop keeps it. Raises RefusedError where it cannot be one."""
     try:
         return _taken(spec, value, press)

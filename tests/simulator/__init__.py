@@ -1,0 +1,1 @@
+"""The simulated shop: what it promises, switch by switch."""
