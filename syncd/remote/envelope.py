@@ -49,7 +49,7 @@ class Envelope:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the answer holds nothing at all: no body, null, `{}`."""
+        """Whether the answer holds nothing at all: null or `{}`."""
         return self.rows is None and not self.facts
 
 
@@ -74,7 +74,7 @@ def unwrap(text: str, names: Sequence[str], key: str = "") -> Envelope:
             envelope.rows = found[min(found)]
         elif key and key in envelope.facts:
             envelope.rows, envelope.bare = [_row(text, at, "")], True
-    elif at < len(text):
+    else:
         envelope.facts[""], end = _value(text, at)
         if envelope.facts[""] is None:
             envelope.facts = {}

@@ -165,15 +165,11 @@ class ShopGateway:
             raise faults.from_status(heard.answer.status, None, self._shop, read.what)
 
     def _garbled_or(self, read: Read, heard: Heard, parse: Callable[[bytes], T]) -> T:
-        """Parse the body; what cannot be parsed, or is empty against the promise of the status, is garbled."""
-        body = heard.answer.body
-        why = "The shop's answer is empty."
-        if body.strip():
-            try:
-                return parse(body)
-            except NotUnderstood as problem:
-                why = problem.message
-        odd = self._odd(read, heard, why)
+        """Parse the body; what cannot be parsed, an empty body among it, is garbled."""
+        try:
+            return parse(heard.answer.body)
+        except NotUnderstood as problem:
+            odd = self._odd(read, heard, problem.message)
         raise Garbled(odd.message, hint=odd.hint, status=odd.status)
 
     def _odd(self, read: Read, heard: Heard, why: str) -> NotUnderstood:

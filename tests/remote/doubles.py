@@ -1,4 +1,4 @@
-"""What stands at the gateway's other doors in these tests: a clock without waiting, plain dice, tokens, a counted budget."""
+"""What stands at the gateway's other doors in these tests: a still clock, plain dice, tokens, a counted budget."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
