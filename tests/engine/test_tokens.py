@@ -32,25 +32,33 @@ ALMOST_DUE_S = 1499.0
 
 @pytest.fixture
 def at(database: TestDatabase, tmp_path: Path) -> Iterator[Desk]:
+    """On both databases: what is stored, and in which order."""
     with desk(database.url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def here(make_database: Callable[[str], TestDatabase], tmp_path: Path) -> Iterator[Desk]:
+    """On SQLite alone: what happens in memory, whatever the database."""
+    with desk(make_database("sqlite").url, tmp_path) as opened:
         yield opened
 
 
 # --- the usual life of a pair ---------------------------------------------------------------------------------------
 
 
-def test_a_token_is_renewed_ahead_of_its_end_and_not_before(at: Desk) -> None:
+def test_a_token_is_renewed_ahead_of_its_end_and_not_before(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = await at.authorised(server)
+        server = here.server()
+        tokens = await here.authorised(server)
         first = await tokens.access()
-        await at.pass_time(ALMOST_DUE_S - server.latency_s)
+        await here.pass_time(ALMOST_DUE_S - server.latency_s)
         assert await tokens.access() == first
-        await at.pass_time(2)
+        await here.pass_time(2)
         second = await tokens.access()
         assert second != first
         assert server.accepts(second)
-        assert (await at.row()).generation == 2
+        assert (await here.row()).generation == 2
         assert server.exchanges == 2
 
     simulate(scene)
@@ -110,7 +118,7 @@ def test_the_intent_is_stored_before_the_exchange(at: Desk) -> None:
     simulate(scene)
 
 
-def test_no_token_can_be_read_from_the_files(at: Desk, tmp_path: Path, database: TestDatabase) -> None:
+def test_no_token_can_be_read_from_the_files(at: Desk, tmp_path: Path) -> None:
     async def scene() -> None:
         server = at.server()
         await at.authorised(server)
@@ -118,23 +126,24 @@ def test_no_token_can_be_read_from_the_files(at: Desk, tmp_path: Path, database:
             fuse = Fuse(at=1, times=99, make=lambda: DatabaseBusy("away"), only="state", after=True)
             await at.pass_time(DUE_S)
             await at.process(server, fuse=fuse).access()
-        files = [path for path in tmp_path.rglob("*") if path.is_file()]
-        for token in server.issued:
-            assert not [path for path in files if token.encode() in path.read_bytes()]
-            row = await at.row()
-            assert token not in repr(row)
-        assert all(token not in repr(at.log.lines) for token in server.issued)
+        shown = repr([await at.row(), at.spill.rows(), at.log.lines])
+        assert [token for token in server.issued if token in shown] == []
+        issued.extend(server.issued)
 
+    issued: list[str] = []
     simulate(scene)
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert not [token for token in issued for content in written if token.encode() in content]
 
 
-def test_health_shows_ages_and_never_a_token(at: Desk) -> None:
+def test_health_shows_ages_and_never_a_token(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = at.process(server)
+        server = here.server()
+        tokens = here.process(server)
         assert await tokens.health() is None
         await tokens.first_exchange(server.consent())
-        await at.pass_time(100)
+        await here.pass_time(100)
         health = await tokens.health()
         assert health is not None
         assert (health.generation, health.phase) == (1, TokenPhase.READY)
@@ -145,22 +154,22 @@ def test_health_shows_ages_and_never_a_token(at: Desk) -> None:
     simulate(scene)
 
 
-def test_an_idle_grant_is_renewed_once_a_day(at: Desk) -> None:
+def test_an_idle_grant_is_renewed_once_a_day(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = await at.authorised(server)
+        server = here.server()
+        tokens = await here.authorised(server)
         for _ in range(72):
             await tokens.tend()
-            await at.pass_time(3600)
+            await here.pass_time(3600)
         assert server.exchanges == 1 + 2
 
     simulate(scene)
 
 
-def test_a_person_can_have_it_renewed_now(at: Desk) -> None:
+def test_a_person_can_have_it_renewed_now(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = await at.authorised(server)
+        server = here.server()
+        tokens = await here.authorised(server)
         await tokens.refresh()
         assert server.exchanges == 2
         assert server.accepts(await tokens.access())
@@ -171,10 +180,10 @@ def test_a_person_can_have_it_renewed_now(at: Desk) -> None:
 # --- refused access tokens ------------------------------------------------------------------------------------------
 
 
-def test_a_refused_access_token_is_renewed_once_for_all_who_were_refused(at: Desk) -> None:
+def test_a_refused_access_token_is_renewed_once_for_all_who_were_refused(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = await at.authorised(server)
+        server = here.server()
+        tokens = await here.authorised(server)
         stale = await tokens.access()
         async with asyncio.TaskGroup() as group:
             asked = [group.create_task(tokens.access(stale)) for _ in range(10)]
@@ -196,16 +205,16 @@ def test_a_refused_token_that_another_process_has_renewed_costs_no_exchange(at: 
     simulate(scene)
 
 
-def test_a_shop_that_refuses_what_it_issues_is_not_asked_as_fast_as_calls_come(at: Desk) -> None:
+def test_a_shop_that_refuses_what_it_issues_is_not_asked_as_fast_as_calls_come(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = await at.authorised(server)
+        server = here.server()
+        tokens = await here.authorised(server)
         stale = await tokens.access()
         stale = await tokens.access(stale)
         for _ in range(5):
             with pytest.raises(RemoteDown, match="just issued"):
                 await tokens.access(stale)
-        await at.pass_time(RULES.doubt_s)
+        await here.pass_time(RULES.doubt_s)
         assert await tokens.access(stale) != stale
         assert server.exchanges == 3
 
@@ -235,19 +244,19 @@ def test_a_token_that_was_not_spent_is_as_good_as_before(at: Desk, error: Except
 
 
 @pytest.mark.parametrize("error", [RemoteDown("down"), LostAnswer("half an answer")])
-def test_a_renewal_that_fails_is_put_off_as_long_as_the_old_token_works(at: Desk, error: Exception) -> None:
+def test_a_renewal_that_fails_is_put_off_as_long_as_the_old_token_works(here: Desk, error: Exception) -> None:
     async def scene() -> None:
-        server = at.server(grace=True)
-        tokens = await at.authorised(server)
+        server = here.server(grace=True)
+        tokens = await here.authorised(server)
         old = await tokens.access()
-        await at.pass_time(DUE_S)
+        await here.pass_time(DUE_S)
         server.faults = [error]
         assert await tokens.access() == old
         asked = len(server.asked)
         for _ in range(10):
             assert await tokens.access() == old
         assert len(server.asked) == asked, "nobody asks again at once"
-        await at.pass_time(RULES.exchange_s)
+        await here.pass_time(RULES.exchange_s)
         assert await tokens.access() != old
         assert server.reused == []
 
@@ -274,10 +283,10 @@ def test_a_refused_grant_is_dead_until_somebody_authorises_again(at: Desk) -> No
     simulate(scene)
 
 
-def test_a_shop_without_any_grant_says_what_to_do(at: Desk) -> None:
+def test_a_shop_without_any_grant_says_what_to_do(here: Desk) -> None:
     async def scene() -> None:
         with pytest.raises(GrantRevoked, match="not authorised yet") as caught:
-            await at.process(at.server()).access()
+            await here.process(here.server()).access()
         assert "syncd auth login demo" in caught.value.hint
 
     simulate(scene)
@@ -466,15 +475,15 @@ def test_a_pair_that_the_database_does_not_take_waits_in_the_spill(at: Desk) -> 
 
 
 @pytest.mark.parametrize("only", ["spill.append", "spill.forget"])
-def test_a_full_disk_beside_the_database_loses_no_pair(at: Desk, only: str) -> None:
+def test_a_full_disk_beside_the_database_loses_no_pair(here: Desk, only: str) -> None:
     async def scene() -> None:
-        server = at.server()
-        await at.authorised(server)
-        await at.pass_time(1900)
+        server = here.server()
+        await here.authorised(server)
+        await here.pass_time(1900)
         fuse = Fuse(at=1, times=999, make=lambda: DiskProblem("full"), only=only)
-        assert server.accepts(await at.process(server, fuse=fuse).access())
-        assert (await at.row()).generation == 2
-        assert server.accepts(await at.process(server).access())
+        assert server.accepts(await here.process(server, fuse=fuse).access())
+        assert (await here.row()).generation == 2
+        assert server.accepts(await here.process(server).access())
 
     simulate(scene)
 
@@ -545,19 +554,19 @@ def test_an_exchange_outlives_who_asked_for_it(at: Desk) -> None:
     simulate(scene)
 
 
-def test_closing_calls_off_what_only_waits(at: Desk) -> None:
+def test_closing_calls_off_what_only_waits(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = await at.authorised(server)
-        await at.pass_time(1900)
+        server = here.server()
+        tokens = await here.authorised(server)
+        await here.pass_time(1900)
         server.faults = [LostAnswer("lost")]
         with pytest.raises(LostAnswer):
             await tokens.access()
         asked = asyncio.ensure_future(tokens.access())
-        await at.pass_time(1)
-        began_s = at.clock.wall()
+        await here.pass_time(1)
+        began_s = here.clock.wall()
         await tokens.close()
-        assert at.clock.wall() - began_s < 1
+        assert here.clock.wall() - began_s < 1
         with pytest.raises(asyncio.CancelledError):
             await asked
         assert len(server.asked) == 2
@@ -566,16 +575,16 @@ def test_closing_calls_off_what_only_waits(at: Desk) -> None:
 
 
 @pytest.mark.parametrize("step_s", [-86_400.0, 86_400.0])
-def test_a_clock_that_is_set_costs_at_most_one_exchange(at: Desk, step_s: float) -> None:
+def test_a_clock_that_is_set_costs_at_most_one_exchange(here: Desk, step_s: float) -> None:
     async def scene() -> None:
-        server = at.server()
-        tokens = await at.authorised(server)
-        at.clock.step(step_s)
+        server = here.server()
+        tokens = await here.authorised(server)
+        here.clock.step(step_s)
         server.access = {token: until_s + step_s for token, until_s in server.access.items()}
         for _ in range(10):
             assert server.accepts(await tokens.access())
-            assert server.accepts(await at.process(server).access())
-            await at.pass_time(60)
+            assert server.accepts(await here.process(server).access())
+            await here.pass_time(60)
         assert server.exchanges <= 2
         assert server.reused == []
 
@@ -583,10 +592,10 @@ def test_a_clock_that_is_set_costs_at_most_one_exchange(at: Desk, step_s: float)
 
 
 @pytest.mark.parametrize("lifetime_s", [-5.0, 0.0, 20.0, float("nan"), float("inf"), 1e15])
-def test_an_odd_lifetime_is_no_reason_to_lose_a_pair_or_to_exchange_without_end(at: Desk, lifetime_s: float) -> None:
+def test_an_odd_lifetime_is_no_reason_to_lose_a_pair_or_to_exchange_without_end(here: Desk, lifetime_s: float) -> None:
     async def scene() -> None:
-        server = at.server(lifetime_s=lifetime_s)
-        tokens = await at.authorised(server)
+        server = here.server(lifetime_s=lifetime_s)
+        tokens = await here.authorised(server)
         for _ in range(10):
             await tokens.access()
         assert server.exchanges == 1
@@ -594,17 +603,17 @@ def test_an_odd_lifetime_is_no_reason_to_lose_a_pair_or_to_exchange_without_end(
     simulate(scene)
 
 
-def test_a_wrong_key_is_noticed_before_anything_is_spent(at: Desk) -> None:
+def test_a_wrong_key_is_noticed_before_anything_is_spent(here: Desk) -> None:
     async def scene() -> None:
-        server = at.server()
-        await at.authorised(server)
-        await at.pass_time(DUE_S)
-        right, at.keys = at.keys, KeyRing([b"w" * 32])
+        server = here.server()
+        await here.authorised(server)
+        await here.pass_time(DUE_S)
+        right, here.keys = here.keys, KeyRing([b"w" * 32])
         with pytest.raises(KeyProblem):
-            await at.process(server).access()
-        at.keys = right
+            await here.process(server).access()
+        here.keys = right
         assert server.exchanges == 1
-        assert server.accepts(await at.process(server).access())
+        assert server.accepts(await here.process(server).access())
 
     simulate(scene)
 

@@ -1,4 +1,4 @@
-"""A shop's vault on one desk: real database, seal, spill and lock, the one-use token server, and faults at every door."""
+"""A shop's vault on one desk: real database, seal, spill and lock, a one-use token server, faults at every door."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
