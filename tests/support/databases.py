@@ -56,6 +56,4 @@ def postgres_database(server_url: str) -> Iterator[TestDatabase]:
         yield TestDatabase("postgresql", server.set(database=name).render_as_string(hide_password=False))
     finally:
         with admin_connection(server) as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

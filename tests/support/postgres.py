@@ -48,9 +48,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         except (psycopg.Error, NoPostgres) as error:
             tried.append(f"{user}@{LOOPBACK}:5432: {str(error).strip().splitlines()[0]}")
         else:
-            yield PostgresServer(
-                url.render_as_string(hide_password=False), f"{version}, answering on {LOOPBACK}:5432"
-            )
+            yield PostgresServer(url.render_as_string(hide_password=False), f"{version}, answering on {LOOPBACK}:5432")
             return
     folder = find_binaries()
     if folder is None:
@@ -91,9 +89,7 @@ def find_binaries() -> Path | None:
         *Path("/usr/lib/postgresql").glob("*/bin/initdb"),
         *Path("/opt/homebrew/opt").glob("postgresql@*/bin/initdb"),
     ]
-    newest = max(
-        known, key=lambda path: int("".join(filter(str.isdigit, path.parent.parent.name))), default=None
-    )
+    newest = max(known, key=_major_version, default=None)
     if newest is None and (found := shutil.which("initdb")):
         newest = Path(found).resolve()
     return newest.parent if newest else None
