@@ -22,10 +22,15 @@ FILMS = (1, 9)
 PHYSICAL, PHYSICAL_LICENCE = 6, 6
 AMOUNTS = (299, 499, 799, 999, 1299, 1499, 1999, 2499, 2999, 4900, 9900, 19800)
 CURRENCIES = (("eur", 1.0), ("usd", 1.0831), ("gbp", 0.8457), ("chf", 0.9412))
-RATES = (
-    *(("AED", 4.3949), ("AUD", 1.6215), ("BRL", 5.8123), ("CAD", 1.4702), ("CHF", 0.9412), ("CZK", 25.31)),
-    *(("DKK", 7.4604), ("EUR", 1), ("GBP", 0.8457), ("JPY", 163.42), ("NOK", 11.7405), ("PLN", 4.3068)),
-    *(("SEK", 11.4812), ("USD", 1.0831)),
+RATES = tuple(
+    (code, float(rate))
+    for code, rate in map(
+        str.split,
+        words(
+            "AED 4.3949|AUD 1.6215|BRL 5.8123|CAD 1.4702|CHF 0.9412|CZK 25.31|DKK 7.4604|EUR 1|GBP 0.8457|"
+            "JPY 163.42|NOK 11.7405|PLN 4.3068|SEK 11.4812|USD 1.0831"
+        ),
+    )
 )
 UNPUBLISHED = "2000-01-01T00:00:00"
 CDN = "https://cdn.shop.example"

@@ -1,5 +1,6 @@
 """The resources of the simulated shop, by the sections of the API reference (4.1 to 4.12, and 5)."""
 
+from syncd.simulator.ground import words
 from syncd.simulator.sheets import sheet
 
 EVERY = "list count one create update delete"
@@ -9,7 +10,8 @@ PERSON = """
 TRANSLATED = "title description src seo_title seo_description seo_keywords"
 
 PRODUCTS = sheet(
-    *("products", "products", "product", "products", EVERY),
+    "products products product products",
+    EVERY,
     f"""
     int: id! product_type+ short_movie runtime attribute_set_id~ owner_company_id! supplier items_in_stock
     text: product_id! title comment version gtin generic_custom_url age_rating?
@@ -51,7 +53,8 @@ PRODUCTS = sheet(
 )
 
 ORDERS = sheet(
-    *("orders", "orders", "order", "orders", "list count one create update"),
+    "orders orders order orders",
+    "list count one create update",
     """
     int: id! theme_setting_id+ total_price!
     text: order_number+ email+ notes status currency! sales_channel?
@@ -78,7 +81,8 @@ ORDERS = sheet(
 )
 
 CUSTOMERS = sheet(
-    *("customers", "customers", "customer", "customers", EVERY),
+    "customers customers customer customers",
+    EVERY,
     f"""
     int: id! title orders_count! total_spent! loyalty_points?
     text: token! email comment note tags player_refresh_token?{PERSON}
@@ -98,7 +102,8 @@ CUSTOMERS = sheet(
 )
 
 CATEGORIES = sheet(
-    *("categories", "categories", "category", "products", EVERY),
+    "categories categories category products",
+    EVERY,
     f"""
     int: id! parent_id~ position
     text: title comment colour?
@@ -113,7 +118,8 @@ CATEGORIES = sheet(
 )
 
 THEME_SETTINGS = sheet(
-    *("theme_settings", "themesettings", "theme_setting", "themes", EVERY),
+    "theme_settings themesettings theme_setting themes",
+    EVERY,
     """
     int: id! company_id! theme_id sample_product_id sample_product_license_id affiliate_percentage
     text: name domain shop_icon! homepage_url shop_domain sub_domain vanity_domain access_domain
@@ -137,7 +143,8 @@ THEME_SETTINGS = sheet(
 )
 
 FULFILLMENTS = sheet(
-    *("fulfillments", "fulfillments", "fulfillment", "orders", "list count one update"),
+    "fulfillments fulfillments fulfillment orders",
+    "list count one update",
     """
     int: id! company_id! shipping_status
     text: shipping_model! tracking_number
@@ -155,7 +162,8 @@ FULFILLMENTS = sheet(
 )
 
 LICENSES = sheet(
-    *("licenses", "licenses", "license", "products", "list one"),
+    "licenses licenses license products",
+    "list one",
     """
     int: id! created_by_user_id! company_id! assignment! tax_handling! allow_play! burn_play! drm! type!
     int: expire_after_first_use! expire_after_first_use_mode! expire_after_acquisition!
@@ -176,7 +184,8 @@ LICENSES = sheet(
 )
 
 PRICES = sheet(
-    *("prices", "prices", "price", "products", "list count one"),
+    "prices prices price products",
+    "list count one",
     """
     int: id!
     text: title!
@@ -193,7 +202,8 @@ PRICES = sheet(
 )
 
 COMPANIES = sheet(
-    *("companies", "companies", "company", "companies", "list count one update"),
+    "companies companies company companies",
+    "list count one update",
     """
     int: id! account_level! affiliate_mode! commission_model!
     flag: accounting_export_active! affiliates_active! api_active! company_disabled! only_sso_login!
@@ -205,26 +215,20 @@ COMPANIES = sheet(
 )
 
 CURRENCY_RATES = sheet(
-    *("currency_rates", "currency_rates", "currency_rate", "", "list"),
+    "currency_rates currency_rates currency_rate -",
+    "list",
     "time: date!\ndecimal: rate_to_eur!\ntext: currency!",
     key="currency",
 )
 
 WEBHOOKS = sheet(
-    *("webhooks", "webhooks", "webhook", "webhooks", "list create delete"),
+    "webhooks webhooks webhook webhooks",
+    "list create delete",
     "int: id!\ntext: scope destination\nflag: is_valid",
     required="destination",
 )
 
-SHEETS = {
-    each.name: each
-    for each in (
-        *(COMPANIES, CURRENCY_RATES, LICENSES, PRICES, CATEGORIES, THEME_SETTINGS),
-        *(PRODUCTS, CUSTOMERS, ORDERS, FULFILLMENTS, WEBHOOKS),
-    )
-}
+_SMALL = (COMPANIES, CURRENCY_RATES, LICENSES, PRICES, CATEGORIES, THEME_SETTINGS, WEBHOOKS)
+SHEETS = {each.name: each for each in (*_SMALL, PRODUCTS, CUSTOMERS, ORDERS, FULFILLMENTS)}
 
-SCOPES = (
-    *("products", "customers", "orders", "themes", "files"),
-    *("companies", "statistics", "webhooks", "player", "users"),
-)
+SCOPES = words("products|customers|orders|themes|files|companies|statistics|webhooks|player|users")

@@ -93,16 +93,19 @@ class Sheet:
         return {spec.name: spec.blank for spec in self.fields}
 
 
-def sheet(name: str, path: str, singular: str, scope: str, verbs: str, text: str, **more: str) -> Sheet:
-    """A sheet from text: lines `kind: field field`, and `[branch marks key key]` before the fields of a nested list,
-    where the marks are `-` for none, those of fields, and `1` for one object instead of a list."""
+def sheet(served: str, verbs: str, text: str, **more: str) -> Sheet:
+    """A sheet from text. `served` is its name, path, singular key and scope ("-" for none). The text has lines
+    `kind: field field`, and `[branch marks key key]` before the fields of a nested list, where the marks are "-" for
+    none, those of fields, and "1" for one object instead of a list."""
+    name, path, singular, scope = served.split()
     own, *nested = text.strip().split("[")
     branches = []
     for part in nested:
         head, _, lines = part.partition("]")
         branch, marks, *key = head.split()
         branches.append(Branch(branch, _specs(lines), tuple(key) or ("id",), marks, "1" in marks))
-    return Sheet(name, path, singular, scope, frozenset(verbs.split()), _specs(own), tuple(branches), **more)
+    granted = "" if scope == "-" else scope
+    return Sheet(name, path, singular, granted, frozenset(verbs.split()), _specs(own), tuple(branches), **more)
 
 
 def _specs(text: str) -> tuple[Spec, ...]:
