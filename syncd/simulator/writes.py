@@ -5,6 +5,7 @@ Pure: new ids, tokens and the time come from outside. Must not know HTTP.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from syncd.simulator.ground import Wire
@@ -148,6 +149,7 @@ def _taken(spec: Spec, value: Any, press: Press) -> Any:
         case "text":
             if not isinstance(value, str):
                 raise TypeError(spec.name)
+            value.encode()  # half of a surrogate pair is not text
             return value.strip() if spec.name in press.switches.trimmed_fields else value
         case "int":
             if isinstance(value, bool | float):
@@ -155,6 +157,8 @@ def _taken(spec: Spec, value: Any, press: Press) -> Any:
             return int(value)
         case "decimal":
             number = float(value)
+            if not isfinite(number):
+                raise ValueError(spec.name)
             return int(number) if number.is_integer() else number
         case "flag" | "flag1":
             return FLAGS[value]

@@ -95,6 +95,8 @@ def test_fields_may_be_ignored_or_normalised() -> None:
         (b'{"product":{"valid":"perhaps"}}', 400),
         (b'{"product":{"published_at":"soon"}}', 400),
         (b'{"product":{"locales":7}}', 422),
+        (b'{"product":{"weight":Infinity}}', 400),
+        (b'{"product":{"title":"\\ud800"}}', 400),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_changes_nothing(body: bytes, status: int) -> None:
