@@ -2,14 +2,16 @@
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from sqlalchemy import create_engine, inspect, text
 
 from tests.house import resources_page
 from tests.house.sources import ROOT, tracked_files
+from tests.support.databases import TestDatabase
 
 COMMANDS = ROOT / "docs/commands.md"
 CONFIG = ROOT / "config/syncd.toml"
@@ -50,9 +52,9 @@ def _sections() -> dict[str, str]:
     """The text below each `### syncd ...` heading, by the command's words (arguments left out)."""
     parts = re.split(r"^### (syncd [^\n]*)\n", COMMANDS.read_text(), flags=re.MULTILINE)[1:]
     sections = {}
-    for heading, text in zip(parts[::2], parts[1::2], strict=True):
+    for heading, body in zip(parts[::2], parts[1::2], strict=True):
         words = [word for word in heading.split() if re.fullmatch(r"[a-z][a-z-]*", word)]
-        sections[" ".join(words)] = heading + "\n" + text
+        sections[" ".join(words)] = heading + "\n" + body
     return sections
 
 
@@ -166,6 +168,40 @@ def test_files_that_a_page_names_exist(page: str) -> None:
 
 def test_the_page_of_resources_says_what_their_descriptions_say() -> None:
     assert resources_page.PAGE.read_text() == resources_page.page(), "run: python -m tests.house.resources_page"
+
+
+def test_the_sql_of_the_docs_runs(database: TestDatabase) -> None:
+    from syncd.store.migrate import upgrade
+
+    upgrade(database.url)
+    pages = [(ROOT / page).read_text() for page in ("README.md", "docs/reports.md")]
+    queries = [query for page in pages for query in re.findall(r"```sql\n(.*?)```", page, re.DOTALL)]
+    engine = create_engine(database.url)
+    try:
+        with engine.connect() as connection:
+            for query in queries:
+                connection.execute(text(query.strip().removesuffix(";")))
+    finally:
+        engine.dispose()
+    assert len(queries) > 5
+
+
+def test_the_page_of_reports_names_the_views_columns(make_database: Callable[[str], TestDatabase]) -> None:
+    from syncd.store.migrate import upgrade
+
+    made = make_database("sqlite")
+    upgrade(made.url)
+    engine = create_engine(made.url)
+    try:
+        inspector = inspect(engine)
+        views = {
+            name: ", ".join(column["name"] for column in inspector.get_columns(name))
+            for name in inspector.get_view_names()
+        }
+    finally:
+        engine.dispose()
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| `([^`]*)` \|$", (ROOT / "docs/reports.md").read_text(), re.MULTILINE)
+    assert dict(rows) == views
 
 
 @pytest.mark.parametrize("picture", [name for name in tracked_files() if name.endswith(".svg")])
