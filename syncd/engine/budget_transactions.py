@@ -119,7 +119,9 @@ def _held(tx: StateTx, key: str, rules: BudgetRules, floor: int) -> tuple[Bucket
     bucket = tx.budget.load(key)
     t = tx.now()
     if bucket is None:
+        # Stored even if this call has to wait: a first row starts full, and only a stored one leaks.
         bucket = Bucket.first(size=rules.size, leak=rules.leak, t=t)
+        tx.budget.save(key, bucket)
     if bucket.leak_full != rules.leak:
         learned = bucket.leak / bucket.leak_full
         bucket = replace(bucket, leak=learned * rules.leak, leak_full=rules.leak)
