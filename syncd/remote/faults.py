@@ -53,7 +53,7 @@ def from_exception(problem: Exception, shop: Shop, what: str) -> SyncdError:
 def from_status(status: int, after_s: float | None, shop: Shop, what: str) -> SyncdError:
     """The error that a status without a usable answer means. For 401 and 403 see `scope_missing`."""
     if status >= FAILED:
-        said = "out of service" if status == UNSERVED else "failed"
+        said = "is out of service" if status == UNSERVED else "failed"
         return RemoteDown(f"{what}: the shop {said} ({status}).", hint=_status(shop), after_s=after_s)
     if MOVED <= status < 400:
         return NotUnderstood(

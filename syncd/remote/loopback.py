@@ -6,7 +6,7 @@ Must not know what is done with the code.
 import asyncio
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from syncd.errors import NeedsPerson, UsageProblem
 from syncd.remote.client import is_loopback
@@ -89,7 +89,8 @@ async def _heard(
     try:
         redirect = parse_redirect(target)
     except UsageProblem as problem:
-        if "error" in urlsplit(target).query and not arrived.done():
+        said = dict(parse_qsl(urlsplit(target).query))
+        if "error" in said and said.get("state", "") in {"", state} and not arrived.done():
             arrived.set_exception(problem)
         return "400 Bad Request", "Not authorised", "The shop did not authorise syncd. You can close this page."
     if redirect.state not in {"", state}:

@@ -162,7 +162,9 @@ class Script(httpx.AsyncBaseTransport):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer if isinstance(answer, httpx.Response) else answer(request)
+        if isinstance(answer, httpx.Response):  # a copy: a response can be read once
+            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        return answer(request)
 
 
 def simulated(clock: StillClock, **facts: object) -> tuple[SimShop, SimTransport, str]:
