@@ -36,7 +36,7 @@ def answer_list(shop: "SimShop", sheet: Sheet, generation: str, request: Request
         keys = keys[(number - 1) * switches.page_size : number * switches.page_size]
     form = shape(sheet, switches, "v1", thin=switches.thin_lists)
     shown = [trimmed(switches, request, show(shop, sheet, form, key)) for key in keys]
-    if sheet.name == "companies" and request.asked("updated_at_min") is None:
+    if sheet.name == "companies" and shown and request.asked("updated_at_min") is None:
         return Reply.of({sheet.singular: shown[0]})  # without being asked for more, a company sees itself
     if switches.singular_for_one and len(shown) == 1:
         return Reply.of({sheet.singular: shown[0]})
