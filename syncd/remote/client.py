@@ -104,12 +104,13 @@ def check_address(url: str, settings: RemoteSettings, what: str) -> str:
         parsed = httpx.URL("")
     if parsed.scheme not in {"https", "http"} or not parsed.host or parsed.userinfo or parsed.query:
         raise SettingsProblem(
-            f"{what} {url!r} is not a web address", hint="Write it as in https://admin.flickrocket.com"
+            f"{what} {url!r} is not a web address",
+            hint="Write it as in: syncd shop add NAME --base-url https://admin.flickrocket.com",
         )
     if parsed.scheme == "http" and not settings.allow_clear_text and not is_loopback(parsed.host):
         raise SettingsProblem(
             f"{what} {url!r} would send tokens in clear text",
-            hint="Write https://..., or set remote.allow_clear_text = true where the network is yours alone",
+            hint="Plain http is for this machine only; write https://... in: syncd shop add NAME --base-url URL",
         )
     return url.rstrip("/")
 

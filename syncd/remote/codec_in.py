@@ -7,11 +7,10 @@ here, at every depth, so that nothing behind this line ever sees them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from syncd.domain.record import Broken, Element, Item, Json, Record, Value
 from syncd.domain.resource import Child, Field, Kind, Resource
@@ -50,9 +49,8 @@ class Codec:
     """Reads answers of one shop. Compiles each description once."""
 
     def __init__(self, settings: RemoteSettings) -> None:
-        zone: tzinfo = UTC if settings.zone == "UTC" else ZoneInfo(settings.zone)
         self._chars_max = settings.text_chars_max
-        self._readers = readers(zone, settings.text_chars_max)
+        self._readers = readers(settings.tz, settings.text_chars_max)
         self._sheets: dict[str, _Sheet] = {}
         self._plans: dict[str, _Plan] = {}
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -35,7 +34,7 @@ _NO_CONTENT: Final = 204
 class ShopGateway:
     """The wire of one shop (`ports.Remote`). `wire` None is the real network.
 
-    Raises SettingsProblem where the shop's address must not be used."""
+    Raises SettingsProblem where the shop's address must not be used, or a setting cannot be."""
 
     def __init__(
         self,
@@ -145,7 +144,7 @@ class ShopGateway:
 
     def decode_time(self, moment: datetime) -> str:
         """A moment as this shop's filters want it."""
-        return moment.astimezone(ZoneInfo(self._settings.zone)).strftime(self._settings.filter_time_form)
+        return moment.astimezone(self._settings.tz).strftime(self._settings.filter_time_form)
 
     def _ask(
         self,

@@ -4,9 +4,12 @@ Must not know where settings come from.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from syncd import __version__
+from syncd.errors import SettingsProblem
 
 LIMIT_HEADER: Final = r"(?i)api-call-limit"
 
@@ -41,3 +44,16 @@ class RemoteSettings:
     ca_file: str = ""
     allow_clear_text: bool = False
     agent: str = f"syncd/{__version__}"
+
+    @property
+    def tz(self) -> tzinfo:
+        """The time zone named by `zone`. Raises SettingsProblem. UTC needs no time zone database."""
+        if self.zone == "UTC":
+            return UTC
+        try:
+            return ZoneInfo(self.zone)
+        except (ValueError, OSError, KeyError):  # a name that is none, leads elsewhere, or is not known
+            raise SettingsProblem(
+                f"remote.zone: {self.zone!r} is no time zone",
+                hint='Write it as in "UTC" or "Europe/Berlin", then run: syncd doctor',
+            ) from None

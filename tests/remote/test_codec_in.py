@@ -9,7 +9,7 @@ import pytest
 
 from syncd.domain.record import Broken, Item, Record
 from syncd.domain.resources import BY_NAME, COMPANIES, CUSTOMERS, ORDERS, PRODUCTS
-from syncd.errors import NotUnderstood
+from syncd.errors import NotUnderstood, SettingsProblem
 from syncd.remote.codec_in import Codec
 from syncd.remote.paging import digest, total_of
 from syncd.remote.settings import RemoteSettings
@@ -138,6 +138,12 @@ def test_times_without_a_zone_are_of_the_zone_that_the_settings_name() -> None:
     found = codec.decode(PRODUCTS, items[0])
     assert isinstance(found, Record)
     assert found.fields["created_at"] == NOON
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "", "/abs"])
+def test_a_zone_that_is_none(zone: str) -> None:
+    with pytest.raises(SettingsProblem, match=r"remote\.zone"):
+        Codec(RemoteSettings(zone=zone))
 
 
 # --- missing, null, extra ---------------------------------------------------------------------------
