@@ -1,0 +1,255 @@
+"""One seed from beginning to end: a day with faults, edits and deaths, then peace until everything is equal."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import structlog
+
+from syncd.domain.shop import ShopState
+from syncd.errors import SyncdError
+from syncd.service import daemon, grants, jobs, shops
+from syncd.service.wire import House
+from syncd.simulator.world import SimWorld
+from tests.sim.chronicle import Chronicle
+from tests.sim.doors import EPOCH
+from tests.sim.judge import Judge
+from tests.sim.lives import Life, Machine, Weather, is_wanted
+from tests.sim.loop import VirtualLoop
+from tests.sim.machine import Alter, content, install_at, rows
+from tests.sim.world import Plan, draw
+
+WALKS_MAX: Final = 8
+"""So many complete looks may pass in peace; what is unequal then is a breach."""
+OWNER_S: Final = 600.0
+"""How often somebody looks whether anything needs a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a seed ended: well where there is no breach. `last` are the last lines of its story."""
+
+    seed: int
+    breaches: tuple[str, ...]
+    digest: str
+    facts: dict[str, int]
+    last: tuple[str, ...]
+
+
+def simulate(
+    seed: int, *, plan: Plan | None = None, alter: Alter | None = None, watch: Callable[[str], None] | None = None
+) -> Verdict:
+    """Run one seed; `alter` plants a bug into the disk of every program, `watch` hears every line of the story."""
+    loop = VirtualLoop()
+    chronicle = Chronicle(loop.time, watch=watch)
+    chronicle.take_log()
+    try:
+        with tempfile.TemporaryDirectory(prefix="syncd-sim-") as folder:
+            run = Simulation(plan or draw(seed), loop, Path(folder), chronicle, alter)
+            loop.run_until_complete(run.all())
+            return run.verdict()
+    finally:
+        structlog.reset_defaults()
+        loop.close()
+
+
+class _Breached(Exception):  # noqa: N818  what the judge found is the error; this only ends the run
+    """The rest of the run would tell nothing more."""
+
+
+class Simulation:
+    """The world around the machine: shops, their staff, the network, an owner, the judge."""
+
+    def __init__(self, plan: Plan, loop: VirtualLoop, folder: Path, chronicle: Chronicle, alter: Alter | None) -> None:
+        self._plan = plan
+        self._loop = loop
+        self._chronicle = chronicle
+        self._luck = Random(f"run/{plan.seed}")
+        self._world = SimWorld(each.build(self._wall, plan.bucket) for each in plan.shops)
+        self._loaded = install_at(folder, _sections(plan))
+        self._machine = Machine(loop, self._loaded, self._world, chronicle, self._luck, alter)
+        self._judge = Judge(self._loaded, self._world.shops, self._machine.traffic, chronicle)
+        self._desk = asyncio.Lock()  # who has it works beside the daemon, or sees to it that nobody does
+        self._crashes = 0
+        self._daemons = 0
+        loop.set_exception_handler(self._complained)
+
+    def _wall(self) -> float:
+        return EPOCH.timestamp() + self._loop.time()
+
+    async def all(self) -> None:
+        """The whole run."""
+        for plan in self._plan.shops:
+            await self._at_desk(lambda house, name=plan.name: self._add(house, name))
+        self._machine.weather = Weather(self._plan.faults, self._plan.busy)
+        begun = [self._loop.create_task(each) for each in (self._owner(), self._edits(), *map(self._outage, self._plan.outages))]
+        try:
+            life = await self._day()
+            for task in begun[1:]:
+                task.cancel()
+            self._machine.weather = Weather()
+            self._chronicle.write("world", "peace")
+            await self._peace(life)
+        except _Breached:
+            await self._machine.end_all()
+        for task in begun:
+            task.cancel()
+        await asyncio.wait(begun)
+        for task in begun:
+            if not task.cancelled() and (problem := task.exception()) is not None:
+                raise problem
+
+    def verdict(self) -> Verdict:
+        """The judgement of the run that has ended."""
+        self._judge.read_log(self._plan.day_s)
+        for line in content(self._loaded):
+            self._chronicle.add(line.encode())
+        facts = {
+            "shops": len(self._world.shops),
+            "records": sum(len(shelf) for shop in self._world.shops.values() for shelf in shop.shelves.values()),
+            "calls": sum(self._machine.traffic.sent.values()),
+            "edits": sum(len(shop.books.writes) for shop in self._world.shops.values()),
+            "crashes": self._crashes,
+            "doubts": sum(self._machine.traffic.doubts.values()),
+        }
+        return Verdict(
+            self._plan.seed, tuple(self._judge.breaches), self._chronicle.digest(), facts, tuple(self._chronicle.last)
+        )
+
+    # --- the day --------------------------------------------------------------------------------------------------------
+
+    async def _day(self) -> Life:
+        """Daemon after daemon until the evening; the last one goes on living."""
+        deaths = iter(self._plan.deaths)
+        while True:
+            life = self._start(next(deaths, None))
+            try:
+                async with asyncio.timeout_at(self._plan.day_s):
+                    await life.process.ended.wait()
+            except TimeoutError:
+                return life
+            await self._end(life)
+            await asyncio.sleep(self._luck.choice((1.0, 30.0, 1200.0)))
+
+    def _start(self, dies_at: int | None) -> Life:
+        self._daemons += 1
+        return self._machine.start(f"daemon-{self._daemons}", daemon.run, dies_at)
+
+    async def _end(self, life: Life) -> None:
+        """A daemon has ended, or does soon: look at what it leaves."""
+        wrong = await self._machine.ended(life)
+        self._crashes += life.process.dead
+        self._look_at(life, wrong)
+
+    def _look_at(self, life: Life, wrong: list[str]) -> None:
+        if not life.process.dead and life.problem is not None:
+            wrong.append(f"{life.process.name} ended with {_told(life.problem)}")
+        for what in wrong:
+            self._judge.breach(what)
+        self._judge.after_life()
+        if self._judge.breaches:
+            raise _Breached
+
+    async def _edits(self) -> None:
+        """What the staff of the shops do."""
+        luck = Random(f"edits/{self._plan.seed}")
+        names = sorted(self._world.shops)
+        while True:
+            await asyncio.sleep(luck.expovariate(1 / self._plan.edit_every_s))
+            shop = self._world.shops[luck.choice(names)]
+            write = shop.random_edit(luck)
+            self._chronicle.write("staff", f"{write.verb} {shop.name} {write.resource}/{write.key}")
+
+    async def _outage(self, outage: tuple[float, float, str]) -> None:
+        begins, ends, name = outage
+        await asyncio.sleep(max(0.0, begins - self._loop.time()))
+        weather = self._machine.weather
+        weather.down = (*weather.down, name)
+        self._chronicle.write("world", f"nobody reaches {name}")
+        await asyncio.sleep(max(0.0, ends - self._loop.time()))
+        weather.down = tuple(each for each in weather.down if each != name)
+        self._chronicle.write("world", f"{name} is back")
+
+    # --- people ---------------------------------------------------------------------------------------------------------
+
+    async def _at_desk(self, job: Callable[[House], Any]) -> None:
+        """Somebody runs a command beside the daemon. A fault may spoil it; then it is tried again later."""
+        async with self._desk:
+            life = self._machine.start("command", job)
+            wrong = await self._machine.ended(life)
+        if life.problem is not None and not isinstance(life.problem, SyncdError):
+            wrong.append(f"a command ended with {_told(life.problem)}")
+        for what in wrong:
+            self._judge.breach(what)
+
+    async def _owner(self) -> None:
+        """Does what the daemon says that a person must do: authorise again, let go what the brake holds."""
+        while True:
+            await asyncio.sleep(OWNER_S)
+            aside = rows(self._loaded, "mirror", "SELECT name FROM shops WHERE state = ?", ShopState.QUARANTINED.value)
+            for (name,) in aside:
+                await self._at_desk(lambda house, name=name: self._login(house, name))
+            if rows(self._loaded, "mirror", "SELECT 1 FROM sync_brakes WHERE NOT approved"):
+                await self._at_desk(lambda house: jobs.sweep(house, jobs.Wish(approve=True)))
+
+    async def _add(self, house: House, name: str) -> None:
+        await shops.add(house, shops.Wanted(name, f"https://{name}.sim", f"syncd.{name}"))
+        await self._login(house, name)
+
+    async def _login(self, house: House, name: str) -> None:
+        shop = self._world.shops[name]
+        answer = grants.Answer(shop.authorise(f"syncd.{name}"), shop.company_id)
+        await grants.login(house, name, answer, lambda _: None, 60.0)
+
+    # --- peace ----------------------------------------------------------------------------------------------------------
+
+    async def _peace(self, life: Life) -> None:
+        """No fault and no edit from here on: within a few complete looks everything is equal."""
+        unequal: list[str] = []
+        for walks in range(2, WALKS_MAX + 1, 2):
+            await asyncio.sleep(self._plan.walk_s * 2.3)
+            async with self._desk:
+                self._look_at(life, await self._machine.drained(life))
+                unequal = [*self._judge.unequal(), *self._judge.untombed()]
+            if not unequal:
+                self._chronicle.write("world", "equal", walks=walks)
+                return
+            self._chronicle.write("world", "not equal yet", differences=len(unequal))
+            life = self._start(None)
+        await self._machine.drained(life)
+        for what in unequal:
+            self._judge.breach(what)
+
+    def _complained(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not is_wanted(context):
+            problem = context.get("exception")
+            self._judge.breach(f"the loop complains: {context['message']} {_told(problem) if problem else ''}")
+
+
+def _told(problem: BaseException) -> str:
+    """An exception in words, with those inside it and where it came from."""
+    if isinstance(problem, BaseExceptionGroup):
+        return " and ".join(_told(each) for each in problem.exceptions)
+    trace, where = problem.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        where = f"{Path(code.co_filename).name}:{trace.tb_lineno} in {code.co_name}"
+        trace = trace.tb_next
+    return f"{type(problem).__name__}: {problem} ({where})"
+
+
+def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
+    return {
+        "budget": {"size": plan.bucket[0], "leak_per_s": plan.bucket[1]},
+        "pull": {
+            "quick_s": plan.quick_s,
+            "walk_s": plan.walk_s,
+            "looks_s": 60.0,
+            "audit_period_s": plan.walk_s * 1.5,
+        },
+        "log": {"progress_every_s": 3600.0},
+    }

@@ -1,0 +1,121 @@
+"""What is drawn for one seed: the shops with their switches and sizes, the troubles of the day, the moments of death.
+
+Everything follows from the seed; nothing here runs anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final, get_args
+
+from syncd.simulator.shop import SimShop
+from syncd.simulator.switches import CHARACTERS, FILTERS, KINDS, Switches
+from syncd.simulator.transport import AFTER, BEFORE, Faults
+
+DAY_S: Final = 86_400.0
+CHANGEFUL: Final = ("products", "customers", "orders", "categories", "prices", "fulfillments", "theme_settings")
+#: Set in the settings on both sides, or nothing that a shop shows: there is nothing to draw.
+FIXED: Final = frozenset({"page_param", "clock_skew_s", "limit_header", "filters", "page_size"})
+
+
+@dataclass(frozen=True, slots=True)
+class ShopPlan:
+    """One shop. `sizes` are products, orders, customers, categories."""
+
+    name: str
+    seed: int
+    switches: Switches
+    sizes: tuple[int, int, int, int]
+
+    def build(self, now: Callable[[], float], bucket: tuple[float, float]) -> SimShop:
+        """The shop, opened at this moment."""
+        products, orders, customers, categories = self.sizes
+        number = int(self.name.rpartition("-")[2])
+        return SimShop(
+            self.name,
+            now=now,
+            seed=self.seed,
+            switches=self.switches,
+            products=products,
+            orders=orders,
+            customers=customers,
+            categories=categories,
+            company_id=1200 + number,
+            client_ids=(f"syncd.{self.name}",),
+            bucket_size=bucket[0],
+            leak=bucket[1],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One day. Times in seconds; `deaths` are the steps at which the lives of the daemon end, one after another."""
+
+    seed: int
+    shops: tuple[ShopPlan, ...]
+    bucket: tuple[float, float]
+    faults: Faults
+    busy: float  # the chance that a transaction finds its database locked
+    quick_s: float
+    walk_s: float
+    edit_every_s: float
+    deaths: tuple[int, ...]
+    outages: tuple[tuple[float, float, str], ...]  # from, to, name of the shop that nobody reaches
+    day_s: float = DAY_S
+
+
+def draw(seed: int) -> Plan:
+    """The day of this seed."""
+    luck = Random(f"day/{seed}")
+    shops = tuple(_shop(luck, number) for number in range(1, luck.choice((1, 1, 2, 3)) + 1))
+    return Plan(
+        seed=seed,
+        shops=shops,
+        bucket=luck.choice(((40.0, 2.0), (40.0, 2.0), (20.0, 1.0), (80.0, 4.0))),
+        faults=_faults(luck),
+        busy=luck.choice((0.0, 0.0, 0.001, 0.005)),
+        quick_s=luck.choice((900.0, 1800.0, 3600.0)),
+        walk_s=luck.choice((3.0, 4.0, 6.0)) * 3600,
+        edit_every_s=luck.choice((300.0, 900.0, 2400.0)),
+        deaths=tuple(int(10 ** luck.uniform(1.3, 4.3)) for _ in range(luck.randrange(7))),
+        outages=tuple(_outage(luck, shops) for _ in range(luck.randrange(3))),
+    )
+
+
+def _outage(luck: Random, shops: tuple[ShopPlan, ...]) -> tuple[float, float, str]:
+    begins = luck.uniform(0, DAY_S * 0.9)
+    return begins, begins + luck.uniform(30, 7200), luck.choice(shops).name
+
+
+def _faults(luck: Random) -> Faults:
+    """Each trouble is absent, rare or common; a day without any is drawn now and then."""
+    share = luck.choice((0.0, 1.0, 1.0, 1.0))
+    chances = {name: share * luck.choice((0.0, 0.003, 0.02)) for name in (*BEFORE, *AFTER)}
+    return Faults(latency=(0.01, luck.choice((0.05, 0.4, 2.0))), slow_s=luck.choice((8.0, 40.0)), **chances)  # type: ignore[arg-type]
+
+
+def _shop(luck: Random, number: int) -> ShopPlan:
+    sizes = (luck.randrange(5, 90), luck.randrange(5, 260), luck.randrange(5, 90), luck.randrange(1, 20))
+    return ShopPlan(f"shop-{number}", luck.getrandbits(32), switches(luck), sizes)
+
+
+def switches(luck: Random) -> Switches:
+    """A character of its own: a ready-made one with a few switches turned, for the whole shop or one resource."""
+    drawn = Switches.named(luck.choice(tuple(CHARACTERS)))
+    settings = [_setting(luck) for _ in range(luck.randrange(6))]
+    settings += [f"{luck.choice(CHANGEFUL)}.{_setting(luck)}" for _ in range(luck.randrange(4))]
+    settings.append(f"page_size={luck.choice((10, 25, 50))}")
+    settings.append(f"clock_skew_s={luck.choice((0, 0, -30, 45))}")
+    if luck.random() < 0.3:
+        settings.append(f"filters={FILTERS}")
+    if luck.random() < 0.3:
+        settings.append("limit_header=")
+    return drawn.flipped(settings)
+
+
+def _setting(luck: Random) -> str:
+    name = luck.choice(sorted(set(KINDS) - FIXED))
+    kind: Any = KINDS[name]
+    if kind == frozenset[str]:
+        return f"{name}={luck.choice(('', 'title', 'comment,last_name'))}"
+    return f"{name}={luck.choice(get_args(kind) or (True, False))}"
