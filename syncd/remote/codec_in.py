@@ -78,7 +78,7 @@ class Codec:
                         children[child.name] = self._elements(child, key, plan, item.wire[key])
                         break
         except Unfit as problem:
-            return Broken(item.key, problem.path, problem.reason, problem.sample)
+            return Broken(item.key, problem.path or resource.singular, problem.reason, problem.sample)
         return Record(fields, children, extra)
 
     def elements(self, child: Child, body: bytes) -> tuple[Element, ...] | Broken:

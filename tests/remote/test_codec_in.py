@@ -257,6 +257,11 @@ def test_a_name_that_stands_twice_is_noticed() -> None:
     found = CODEC.decode(PRODUCTS, item)
     assert isinstance(found, Broken)
     assert (found.path, found.reason) == ("locales[0]", "a name stands twice in one object")
+    (item,) = split('{"products": [{"id": 1, "title": "a", "title": "b"}]}')
+    assert isinstance(item, Item)
+    found = CODEC.decode(PRODUCTS, item)
+    assert isinstance(found, Broken)
+    assert found.path == "product"
 
 
 @pytest.mark.parametrize(
