@@ -1,7 +1,7 @@
 """Which row each element of a child list gets, so that the same element has one number in mirror and twin. Pure."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from syncd.domain.record import Element
@@ -11,14 +11,20 @@ Elements = tuple[Element, ...]
 
 
 def placed(
-    child: Child, local: Elements | None, base: Elements | None, new_ids: Callable[[int], Sequence[int]]
+    child: Child,
+    local: Elements | None,
+    base: Elements | None,
+    barred: Collection[int],
+    new_ids: Callable[[int], Sequence[int]],
 ) -> tuple[Elements | None, Elements | None]:
     """Both lists with a row id in every element. None stands for a list that is not written, and stays so.
 
     An element without one takes the number of the element of the same key on the other side, in order among equals;
-    else both get a new one."""
-    local = _borrowed(child, local, base)
-    base = _borrowed(child, base, local)
+    else both get a new one. Numbers in `barred` are taken in the mirror, by elements of another record."""
+    if barred and local:
+        local = tuple(replace(element, row_id=None) if element.row_id in barred else element for element in local)
+    local = _borrowed(child, local, base, barred)
+    base = _borrowed(child, base, local, ())
     bare = [element for element in local or () if element.row_id is None]
     twins = [element for element in base or () if element.row_id is None]
     keys = [_key(child, element) for element in bare]
@@ -45,14 +51,14 @@ def _numbered(child: Child, side: Elements | None, fresh: dict[object, deque[int
     )
 
 
-def _borrowed(child: Child, side: Elements | None, other: Elements | None) -> Elements | None:
+def _borrowed(child: Child, side: Elements | None, other: Elements | None, barred: Collection[int]) -> Elements | None:
     """`side` with the numbers of the elements that only the other side has given a row."""
     if not side or not other or all(element.row_id is not None for element in side):
         return side
     own = {element.row_id for element in side}
     free: dict[object, deque[int]] = defaultdict(deque)
     for element in other:
-        if element.row_id is not None and element.row_id not in own:
+        if element.row_id is not None and element.row_id not in own and element.row_id not in barred:
             free[_key(child, element)].append(element.row_id)
     return tuple(
         replace(element, row_id=free[_key(child, element)].popleft())

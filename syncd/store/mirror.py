@@ -5,7 +5,6 @@ transaction that somebody else began.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -102,8 +101,8 @@ class Mirror:
             new_base = base.children.get(name) if base else None
             if new_local is None and new_base is None:
                 continue
-            new_local = self._settled(sheet, old_local, new_local)
-            new_local, new_base = placed(child, new_local, new_base, partial(self._new_ids, sheet.table))
+            barred = self._moved_away(sheet, old_local, new_local or ())
+            new_local, new_base = placed(child, new_local, new_base, barred, partial(self._new_ids, sheet.table))
             place = (shop_id, before.row_id)
             self._write_elements(sheet, sheet.table, place, old_local, new_local)
             self._write_elements(sheet, sheet.twin, place, old_base, new_base)
@@ -148,17 +147,14 @@ class Mirror:
             values = changes | dates
             self._connection.exec_driver_sql(sheet.update(table, tuple(values)), (*values.values(), row_id))
 
-    def _settled(
-        self, sheet: Sheet, old: Sequence[Element], new: tuple[Element, ...] | None
-    ) -> tuple[Element, ...] | None:
-        """`new` without row ids that meanwhile hold an element of another record: a user moved it there."""
+    def _moved_away(self, sheet: Sheet, old: Sequence[Element], new: Sequence[Element]) -> frozenset[int]:
+        """The numbers in `new` that hold an element of another record: a user moved it there, and there it stays."""
         known = {element.row_id for element in old}
-        asked = sorted(e.row_id for e in new or () if e.row_id is not None and e.row_id not in known)
-        if new is None or not asked:
-            return new
+        asked = [e.row_id for e in new if e.row_id is not None and e.row_id not in known]
+        if not asked:
+            return frozenset()
         there = f'SELECT row_id FROM "{sheet.table}" WHERE {self._dialect.among("row_id")}'  # noqa: S608
-        used = {row[0] for row in self._rows(there, (self._dialect.listed(asked),))}
-        return tuple(replace(e, row_id=None) if e.row_id in used else e for e in new)
+        return frozenset(row[0] for row in self._rows(there, (self._dialect.listed(asked),)))
 
     def _write_elements(
         self,

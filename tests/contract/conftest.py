@@ -1,9 +1,11 @@
 """One store on one real database, with people beside it who write plain SQL."""
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -12,7 +14,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from syncd.store.database import sqlite_module
 from syncd.store.disk import MirrorTransaction, StateTransaction, StoreDisk, open_disk
 from syncd.store.migrate import upgrade
-from tests.support.databases import TestDatabase
+from syncd.store.schema import MIRROR, STATE
+from tests.support.databases import KINDS, TestDatabase, postgres_database
 
 T = TypeVar("T")
 AT = datetime(2026, 11, 2, 9, 30, 15, tzinfo=UTC)
@@ -36,7 +39,7 @@ class StillClock:
 
 @dataclass
 class Store:
-    """The disk with its loop: `write`, `read` and `state` run one transaction each; `people` and `ask` are plain SQL."""
+    """The disk with its loop: `write`, `read` and `state` run a transaction each; `people` and `ask` are plain SQL."""
 
     database: TestDatabase
     disk: StoreDisk
@@ -68,17 +71,49 @@ def people_engine(database: TestDatabase) -> Engine:
     return create_engine(url.set(drivername="postgresql+psycopg"))
 
 
-def open_store(database: TestDatabase) -> Store:
-    upgrade(database.url)
-    return Store(database, open_disk(database.url, clock=StillClock()), people_engine(database))
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both files at the newest revision, to be copied: migrations have tests of their own."""
+    folder = tmp_path_factory.mktemp("template")
+    upgrade(f"sqlite:///{folder / 'mirror.db'}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_home(postgres_url: str) -> Iterator[TestDatabase]:
+    """One database at the newest revision, emptied before each test."""
+    with postgres_database(postgres_url) as database:
+        upgrade(database.url)
+        yield database
 
 
 @pytest.fixture
-def store(database: TestDatabase) -> Iterator[Store]:
-    """A store at the newest revision; the test runs once on SQLite and once on PostgreSQL."""
-    made = open_store(database)
-    try:
-        yield made
-    finally:
-        made.engine.dispose()
-        made.disk.close()
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Store]]:
+    """`make_store("sqlite" | "postgresql")`: an empty store at the newest revision."""
+    made: list[Store] = []
+
+    def make(kind: str) -> Store:
+        if kind == "sqlite":
+            folder = tmp_path / f"store-{len(made)}"
+            shutil.copytree(request.getfixturevalue("sqlite_template"), folder)
+            database = TestDatabase("sqlite", f"sqlite:///{folder / 'mirror.db'}")
+        else:
+            database = request.getfixturevalue("postgres_home")
+        engine = people_engine(database)
+        if kind == "postgresql":
+            with engine.begin() as connection:
+                names = [f'"{name}"' for name in MIRROR.tables] + [f"syncd_state.{name}" for name in STATE.tables]
+                connection.execute(text(";".join(f"DELETE FROM {name}" for name in names)))
+        made.append(Store(database, open_disk(database.url, clock=StillClock()), engine))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.engine.dispose()
+        store.disk.close()
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, make_store: Callable[[str], Store]) -> Store:
+    """An empty store; the test runs once on SQLite and once on PostgreSQL."""
+    return make_store(request.param)

@@ -128,7 +128,9 @@ def test_on_postgresql_the_state_has_a_schema_of_its_own(make_database) -> None:
     upgrade(database.url)
     engine = people_engine(database)
     with engine.connect() as connection:
-        found = connection.execute(text("SELECT table_schema FROM information_schema.tables WHERE table_name = 'sync_tokens'"))
+        found = connection.execute(
+            text("SELECT table_schema FROM information_schema.tables WHERE table_name = 'sync_tokens'")
+        )
         schemas = found.scalars().all()
     engine.dispose()
     assert schemas == ["syncd_state"]
