@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 from syncd.domain.budget import CallClass
 from syncd.domain.capability import Capabilities, Order, PastEnd
@@ -184,19 +185,19 @@ def trimmed_fields(resource: Resource) -> tuple[str, ...]:
 
 
 def order_of(items: Sequence[Item]) -> Order:
-    """In which order these came, by the shop's numeric ids; LOOSE where fewer than three tell."""
-    ids = [number for item in items if (number := _number(item)) is not None]
-    if len(ids) < 3 or len(ids) != len(items):
+    """In which order these came: by the shop's numeric ids, by keys where there are none; LOOSE below three."""
+    numbers = [number for item in items if (number := _number(item)) is not None]
+    places: Sequence[Any] = numbers if len(numbers) == len(items) else [item.key for item in items]
+    if len(places) < 3:
         return Order.LOOSE
-    up = all(a < b for a, b in pairwise(ids))
-    down = all(a > b for a, b in pairwise(ids))
+    up = all(a < b for a, b in pairwise(places))
+    down = all(a > b for a, b in pairwise(places))
     return Order.ID_UP if up else Order.ID_DOWN if down else Order.LOOSE
 
 
 def _number(item: Item) -> int | None:
-    raw = item.wire.get("id", item.key)
     try:
-        return int(raw)
+        return int(item.wire.get("id", item.key))
     except (TypeError, ValueError):
         return None
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, make_url, text
 
 from syncd.domain.resource import Child, Field, Kind, Resource
+from syncd.store.database import sqlite_module
 
 Wire = Mapping[str, Any]
 Plain = Callable[[Kind, Any], Any]
@@ -29,7 +30,10 @@ def differences(
     at_most: int = 10,
 ) -> list[str]:
     """What differs between the live mirror rows of a resource and the shop's dump (key -> full record), in words."""
-    engine = create_engine(make_url(url))
+    address = make_url(url)
+    # Two SQLite libraries on one file in one process undo each other's locks: this must be the one that syncd uses.
+    sqlite = {"module": sqlite_module()} if address.get_backend_name() == "sqlite" else {}
+    engine = create_engine(address, **sqlite)
     plain = _alike if empties_alike else _plain
     try:
         with engine.connect() as connection:
