@@ -240,7 +240,8 @@ def _sync_facts() -> None:
         "sync_cursors",
         "shop_id int, resource text",
         """feed text, page small, started_at time, ticket int, resumed flag, low_stamp time, watermark time,
-        filled_at time, walked_at time, looked_at time, audited_at time, remote_count int, pages_last small""",
+        filled_at time, walked_at time, looked_at time, audited_at time, remote_count int, pages_last small,
+        surplus int!""",
     )
     _keyed("sync_capabilities", "shop_id int, resource text", "learned text!")
     _keyed(

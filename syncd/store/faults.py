@@ -52,6 +52,10 @@ _POSTGRES: tuple[tuple[str, type[SyncdError], str], ...] = (
 )
 
 
+class StatementRefused(RuntimeError):
+    """The database refuses a statement: a bug of syncd. The text tells no values: PostgreSQL's own would tell the row."""
+
+
 @contextmanager
 def border() -> Iterator[None]:
     """Translate what the database raises inside the block."""
@@ -62,15 +66,21 @@ def border() -> Iterator[None]:
         if found is None and isinstance(error, OperationalError) and error.connection_invalidated:
             found = DatabaseBusy("the connection to the database was lost", hint=_BUSY)
         if found is None:
-            raise
+            raise StatementRefused(f"{_primary(error.orig)} [{error.statement}]") from None
         raise found from error
     except PoolTimeout as error:
         raise DatabaseBusy("no database connection became free", hint=_BUSY) from error
     except psycopg.Error as error:
         found = _translated(error)
         if found is None:
-            raise
+            raise StatementRefused(_primary(error)) from None
         raise found from error
+
+
+def _primary(error: BaseException | None) -> str:
+    """The first line of what the driver says: details and contexts below it show values."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _translated(error: BaseException | None) -> SyncdError | None:
@@ -85,7 +95,7 @@ def _translated(error: BaseException | None) -> SyncdError | None:
 
 
 def _from_postgres(error: psycopg.Error) -> SyncdError | None:
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    text = _primary(error)
     for prefix, kind, hint in _POSTGRES:
         if error.sqlstate and error.sqlstate.startswith(prefix):
             return kind(f"the database says: {text}", hint=hint)

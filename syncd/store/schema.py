@@ -176,6 +176,7 @@ CURSORS = Table(
     Column("audited_at", Moment),
     Column("remote_count", BigInteger),
     Column("pages_last", Integer),
+    Column("surplus", BigInteger, nullable=False),
 )
 
 CAPABILITIES = Table(

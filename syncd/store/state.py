@@ -44,7 +44,7 @@ class Vault:
         row = {name: getattr(after, name) for name in _SEALED} | {"phase": after.phase.value}
         if before is None:
             new = _insert(self._connection, TOKENS).values(row).on_conflict_do_nothing()
-            return bool(self._connection.execute(new).rowcount == 1)
+            return self._connection.execute(new.returning(TOKENS.c.shop_id)).first() is not None
         changed = update(TOKENS).where(
             TOKENS.c.shop_id == after.shop_id,
             TOKENS.c.generation == before.generation,
