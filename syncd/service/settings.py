@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -69,6 +70,18 @@ class RemoteSection(_Section):
     response_bytes_max: int = Field(default=32 * 1024 * 1024, ge=64 * 1024)
     tries: int = Field(default=5, ge=1, le=20)
     limit_header: str = "(?i)api-call-limit"
+
+    zone: str = "UTC"
+    ca_file: str = ""
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is not a time zone; write one as in Europe/Berlin") from error
+        return zone
 
     @field_validator("limit_header")
     @classmethod

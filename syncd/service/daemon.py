@@ -1,0 +1,60 @@
+"""`syncd run`: one daemon per SQLite file, all shops on their timetable, until the first signal drains it.
+
+Must not know how a shop is read; that is the supervisor's (`engine`).
+"""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final
+
+from syncd.engine.supervisor import Supervisor
+from syncd.errors import Fatal
+from syncd.host.lock import FileLock, describe_holder
+from syncd.service import shops
+from syncd.service.installation import shown_url
+from syncd.service.notify import READY, STOPPING, notify
+from syncd.service.wire import House
+
+LOCK: Final = "daemon.lock"
+
+
+async def run(house: House) -> None:
+    """Keep all shops current until the house drains. Raises Fatal where another daemon has the same file."""
+    with _alone(house):
+        known = await shops.listed(house.disk)
+        house.sealer.seal(b"", shop=0, field="start", generation=0)  # a wrong key is found now, not at the first token
+        house.log.info("daemon.started", shops=len(known), mirror=shown_url(house.loaded.mirror_url), pid=os.getpid())
+        if not known:
+            house.log.warning("daemon.idle", hint="syncd shop add NAME --base-url URL --client-id ID")
+        supervisor = Supervisor(
+            disk=house.disk,
+            clock=house.clock,
+            dice=house.dice,
+            alarm=house.alarm,
+            log=house.log,
+            rules=house.rules,
+            resources=house.resources,
+            open_worker=house.worker,
+        )
+        notify(READY)
+        try:
+            await supervisor.run(house.draining)
+        finally:
+            notify(STOPPING)
+        house.log.info("daemon.stopped")
+
+
+def _alone(house: House) -> AbstractContextManager[object]:
+    """On SQLite two daemons would do everything twice; on PostgreSQL they may stand beside each other."""
+    path = Path(house.disk.address.mirror.database or "")
+    if house.disk.address.mirror.get_backend_name() != "sqlite":
+        return nullcontext()
+    note = describe_holder(os.getpid(), house.clock.now().isoformat(timespec="seconds"))
+    lock = FileLock(path.with_name(LOCK), note=note)
+    if not lock.try_acquire():
+        raise Fatal(
+            f"another syncd daemon works on {path} ({lock.holder() or 'it left no note'})",
+            hint="stop that one first; commands like syncd status work beside it",
+        )
+    return lock

@@ -1,0 +1,89 @@
+"""Authorising a shop: the address to open, the ways in which its answer arrives, and what is kept of it.
+
+Must not know how tokens are exchanged and stored (`engine`), and never shows one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from syncd.domain.secret import Secret
+from syncd.domain.shop import Shop
+from syncd.engine.authorise import first_exchange
+from syncd.errors import UsageProblem
+from syncd.remote.loopback import wait_for_callback
+from syncd.remote.oauth import authorize_url, parse_redirect
+from syncd.service import shops
+from syncd.service.wire import House
+from syncd.service.words import duration
+
+_STATE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person already has of the shop's answer; empty where syncd is to listen for it itself."""
+
+    code: str = ""
+    company: int | None = None
+    redirected: str = ""
+
+
+async def address(house: House, name: str) -> str:
+    """The address where the shop's owner agrees."""
+    shop = await shops.find(house.disk, name)
+    return authorize_url(shop, house.dice.token(_STATE_BYTES))
+
+
+async def login(house: House, name: str, answer: Answer, ask: Callable[[str], None], wait_s: float) -> Shop:
+    """Authorise the shop with the answer at hand, or with the one that comes to the loopback redirect URI.
+
+    `ask` is told the address that somebody has to open. Raises WrongShop, GrantRevoked, UsageProblem, Retry."""
+    shop = await shops.find(house.disk, name)
+    tokens = house.tokens(shop)  # a missing key is found out before anybody has to agree
+    if answer.code:
+        code, company = Secret(answer.code), answer.company or shop.company_id
+        if company is None:
+            raise UsageProblem(
+                "the code alone does not say which company it is for",
+                hint=f"syncd auth login {name} --redirected URL    (the whole address), or add --company ID",
+            )
+    elif answer.redirected:
+        code, company, _ = parse_redirect(answer.redirected)
+    else:
+        state = house.dice.token(_STATE_BYTES)
+        url = authorize_url(shop, state)
+        code, company, _ = await wait_for_callback(shop.redirect_uri, state, wait_s, ready=lambda: ask(url))
+    house.redactor.know(code)
+    return await first_exchange(shop, code, company, tokens=tokens, mirror=house.disk.mirror)
+
+
+async def facts(house: House, name: str) -> list[tuple[str, str]]:
+    """Age, scopes and state of the stored tokens, as lines of a word and its value."""
+    shop = await shops.find(house.disk, name)
+    health = await house.tokens(shop).health()
+    if health is None:
+        raise UsageProblem(f"shop {name} is not authorised yet", hint=f"syncd auth login {name}")
+    lines = [
+        ("shop", f"{shop.name} ({shop.state.value})"),
+        ("company", str(shop.company_id)),
+        ("scopes", ", ".join(shop.granted) or "-"),
+        ("tokens", f"{health.phase.value}, generation {health.generation}"),
+        ("issued", "?" if health.age_s is None else f"{duration(health.age_s)} ago"),
+        ("access lasts", "?" if health.expires_in_s is None else _lasts(health.expires_in_s)),
+    ]
+    if health.reason:
+        lines.append(("reason", health.reason))
+    return lines
+
+
+async def refresh(house: House, name: str) -> list[tuple[str, str]]:
+    """Exchange the tokens now. Raises GrantRevoked, Retry."""
+    shop = await shops.find(house.disk, name)
+    tokens = house.tokens(shop)
+    await tokens.recover()
+    await tokens.refresh()
+    return await facts(house, name)
+
+
+def _lasts(seconds: float) -> str:
+    return f"{duration(seconds)} more" if seconds > 0 else "over; the next call renews it"

@@ -1,0 +1,241 @@
+"""How things stand, per shop and resource, read from the databases alone: no call is made and no key is needed.
+
+`as_json` is a promise to scripts: names are added, never changed. Must not know how it is shown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from syncd.domain.budget import Bucket
+from syncd.domain.capability import Capabilities
+from syncd.domain.cursor import Cursor, Feed
+from syncd.domain.feeds import choose, finds_changes, pages_of
+from syncd.domain.ledger import Brake, Parked
+from syncd.domain.resource import Resource
+from syncd.domain.run import Run
+from syncd.domain.shop import Shop, ShopState
+from syncd.domain.token import TokenPhase
+from syncd.engine.budget_transactions import Spent, bucket_now, spent
+from syncd.engine.vault_transactions import TokenHealth, health, load
+from syncd.ports import MirrorTx, StateTx
+from syncd.service import shops
+from syncd.service.wire import House, bucket_key
+
+VERSION: Final = 1
+_RUNS: Final = 40
+_HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that a person must do, and the command for it."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceStatus:
+    """One resource. `lag_s` is the age of the last look; within `bound_s` an edit in the shop is found. Seconds."""
+
+    resource: Resource
+    cursor: Cursor
+    caps: Capabilities | None
+    rows: int
+    hints: int
+    parked: int
+    brake: Brake | None
+    lag_s: float | None
+    bound_s: float
+
+    @property
+    def state(self) -> str:
+        """One word for it: unavailable, braked, waiting, filling, current."""
+        if self.caps is not None and not self.caps.available:
+            return "unavailable"
+        if self.brake is not None and not self.brake.approved:
+            return "braked"
+        if self.cursor.filled_at is None:
+            return "filling" if self.cursor.walk else "waiting"
+        return "current"
+
+    @property
+    def walk(self) -> tuple[str, int, int | None] | None:
+        """Feed, next page and pages in all of the walk under way."""
+        walk = self.cursor.walk
+        size = self.caps.page_size if self.caps else None
+        return (walk.feed.value, walk.page, pages_of(self.cursor.remote_count, size)) if walk else None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopStatus:
+    """One shop."""
+
+    shop: Shop
+    bucket: Bucket | None
+    tokens: TokenHealth | None
+    resources: tuple[ResourceStatus, ...]
+    parked: tuple[Parked, ...]
+    spent: tuple[Spent, ...]
+    runs: tuple[Run, ...]
+    needs: tuple[Need, ...]
+
+
+async def status(house: House, name: str | None = None) -> list[ShopStatus]:
+    """How all shops stand, or one. Raises UsageProblem for a name that is not there."""
+    known = [await shops.find(house.disk, name)] if name else await shops.listed(house.disk)
+    return [await _shop(house, shop) for shop in known]
+
+
+async def status_now(house: House, name: str | None = None) -> tuple[list[ShopStatus], datetime]:
+    """The same, with the moment to which it refers."""
+    return await status(house, name), house.clock.now()
+
+
+async def _shop(house: House, shop: Shop) -> ShopStatus:
+    now = house.clock.now()
+    resources, parked = await house.disk.reader.run(partial(_mirror_side, house=house, shop=shop, now=now))
+    bucket, tokens, calls, runs = await house.disk.state.run(partial(_state_side, shop=shop, now=now))
+    needs = tuple(_needs(shop, tokens, resources, parked))
+    return ShopStatus(shop, bucket, tokens, tuple(resources), tuple(parked), tuple(calls), tuple(runs), needs)
+
+
+def _mirror_side(tx: MirrorTx, house: House, shop: Shop, now: datetime) -> tuple[list[ResourceStatus], list[Parked]]:
+    parked = tx.books.parked(shop.id)
+    brakes = {brake.resource: brake for brake in tx.books.brakes(shop.id)}
+    depth = tx.hints.depth(shop.id)
+    found = []
+    for resource in house.resources:
+        cursor, caps = tx.books.cursor(shop.id, resource.name), tx.books.capabilities(shop.id, resource.name)
+        found.append(
+            ResourceStatus(
+                resource,
+                cursor,
+                caps,
+                rows=tx.mirror.count(shop.id, resource),
+                hints=sum(count for (name, _), count in depth.items() if name == resource.name),
+                parked=sum(item.resource == resource.name for item in parked),
+                brake=brakes.get(resource.name),
+                lag_s=(now - cursor.looked_at).total_seconds() if cursor.looked_at else None,
+                bound_s=_bound_s(house, resource, cursor, caps, now),
+            )
+        )
+    return found, parked
+
+
+def _bound_s(house: House, resource: Resource, cursor: Cursor, caps: Capabilities | None, now: datetime) -> float:
+    """A quick look that shows changes bounds it; else only the complete one does."""
+    cadence = house.rules.cadence(resource.name)
+    if caps is None or cursor.filled_at is None:
+        return cadence.walk_s
+    choice = choose(resource, caps, cursor, quick=True, audit_period=house.rules.audit_period, now=now)
+    shows = choice.feed in (Feed.WHOLE, Feed.TRIMMED) or (
+        choice.feed is Feed.WINDOW and caps.stamps_move and finds_changes(resource, choice.filter)
+    )
+    return cadence.quick_s if shows else cadence.walk_s
+
+
+def _state_side(
+    tx: StateTx, shop: Shop, now: datetime
+) -> tuple[Bucket | None, TokenHealth | None, list[Spent], list[Run]]:
+    row = load(tx, shop.id)
+    tokens = None if row is None else health(row, now)
+    return bucket_now(tx, bucket_key(shop)), tokens, spent(tx, shop.id, _HOURS), tx.journal.last(shop.id, _RUNS)
+
+
+def _needs(
+    shop: Shop, tokens: TokenHealth | None, resources: Sequence[ResourceStatus], parked: Sequence[Parked]
+) -> list[Need]:
+    needs = []
+    login = f"syncd auth login {shop.name}"
+    if shop.state is ShopState.NEW or tokens is None:
+        needs.append(Need("not authorised yet", login))
+    elif shop.state is ShopState.QUARANTINED:
+        needs.append(Need(shop.reason.partition(". ")[0] or "set aside", login))
+    elif tokens.phase is TokenPhase.DEAD:
+        needs.append(Need(tokens.reason or "the grant is over", login))
+    for each in resources:
+        if each.state == "braked" and each.brake is not None:
+            command = f"syncd sweep {shop.name} --resource {each.resource.name} --approve"
+            needs.append(Need(f"{each.resource.name}: {each.brake.reason}", command))
+    by_resource: dict[str, list[Parked]] = {}
+    for item in parked:
+        by_resource.setdefault(item.resource, []).append(item)
+    for name, items in by_resource.items():
+        first = items[0]
+        where = f"{first.key or 'a record without key'} at {first.path}"
+        what = f"{len(items)} of {name} parked, first {where}: {first.reason}"
+        needs.append(Need(what, f"syncd pull {shop.name} --resource {name}    (after it is right in the shop)"))
+    return needs
+
+
+# --- for scripts -----------------------------------------------------------------------------------------------------
+
+
+def as_json(shops_: Sequence[ShopStatus], now: datetime) -> dict[str, Any]:
+    """The whole as plain values; times are ISO 8601 in UTC, spans are seconds."""
+    return {"version": VERSION, "at": _time(now), "shops": [_shop_json(each) for each in shops_]}
+
+
+def _shop_json(each: ShopStatus) -> dict[str, Any]:
+    bucket, tokens = each.bucket, each.tokens
+    return {
+        "shop": each.shop.name,
+        "state": each.shop.state.value,
+        "reason": each.shop.reason,
+        "company_id": each.shop.company_id,
+        "budget": None
+        if bucket is None
+        else {
+            "level": round(bucket.level, 2),
+            "size": bucket.size,
+            "leak_per_s": round(bucket.leak, 4),
+            "blocked_until": _time(datetime.fromtimestamp(bucket.blocked_until, UTC)) if bucket.blocked_until else None,
+            "calls_granted": bucket.granted,
+        },
+        "tokens": None
+        if tokens is None
+        else {
+            "phase": tokens.phase.value,
+            "generation": tokens.generation,
+            "age_s": _span(tokens.age_s),
+            "expires_in_s": _span(tokens.expires_in_s),
+        },
+        "resources": [_resource_json(resource) for resource in each.resources],
+        "parked": [
+            {"resource": p.resource, "key": p.key, "path": p.path, "reason": p.reason, "since": _time(p.first_at)}
+            for p in each.parked
+        ],
+        "needs": [{"what": need.what, "command": need.command} for need in each.needs],
+    }
+
+
+def _resource_json(each: ResourceStatus) -> dict[str, Any]:
+    walk = each.walk
+    return {
+        "resource": each.resource.name,
+        "state": each.state,
+        "why_not": each.caps.why_not if each.caps else "",
+        "looked_at": _time(each.cursor.looked_at),
+        "walked_at": _time(each.cursor.walked_at),
+        "filled_at": _time(each.cursor.filled_at),
+        "lag_s": _span(each.lag_s),
+        "bound_s": each.bound_s,
+        "rows_local": each.rows,
+        "rows_remote": each.cursor.remote_count,
+        "hints": each.hints,
+        "parked": each.parked,
+        "brake": each.brake.reason if each.brake and not each.brake.approved else None,
+        "walk": {"feed": walk[0], "page": walk[1], "pages": walk[2]} if walk else None,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment else None
+
+
+def _span(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

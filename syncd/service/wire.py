@@ -1,0 +1,248 @@
+"""The composition root: the one place where doors, adapters and engine are put together.
+
+A `House` is everything that one process needs; commands and the daemon work in it. The five doors can be handed in, so
+that a whole daemon runs in a test on simulated time; what is not handed in is this machine's own. No global state.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import httpx
+import structlog
+
+from syncd.domain.resource import Resource
+from syncd.domain.resources import RESOURCES
+from syncd.domain.shop import Shop
+from syncd.engine.budget_transactions import BudgetRules
+from syncd.engine.budgeter import Budgeter
+from syncd.engine.pairs import Vault
+from syncd.engine.rules import Cadences, PullRules
+from syncd.engine.tokens import ShopTokens
+from syncd.engine.worker import ShopWorker
+from syncd.host.alarm import SystemAlarm
+from syncd.host.clock import SystemClock, SystemDice
+from syncd.host.keyfile import find_keys
+from syncd.host.lock import ExchangeLocks
+from syncd.host.redaction import Redactor
+from syncd.host.spill import SpillFolder
+from syncd.ports import Alarm, Clock, Dice, ExchangeLock, Log, Sealer, Watcher
+from syncd.remote.gateway import ShopGateway
+from syncd.remote.oauth import TokenEndpoint
+from syncd.remote.settings import RemoteSettings
+from syncd.service.hush import HushedExchange, HushedSealer
+from syncd.service.progress import LogWatcher
+from syncd.service.settings import Loaded
+from syncd.store.disk import StoreDisk, open_disk
+from syncd.store.pglock import PostgresExchangeLocks
+
+SPILL: Final = "spill"
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The five doors to the world. None is this machine's own. `disk` stays open: whoever opened it closes it."""
+
+    clock: Clock | None = None
+    dice: Dice | None = None
+    wire: httpx.AsyncBaseTransport | None = None
+    disk: StoreDisk | None = None
+    alarm: Alarm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What belongs to one shop."""
+
+    shop: Shop
+    tokens: ShopTokens
+    budgeter: Budgeter
+    remote: ShopGateway
+    worker: ShopWorker
+
+
+class House:
+    """Everything put together. Build it with `open_house`."""
+
+    def __init__(
+        self, loaded: Loaded, doors: Doors, disk: StoreDisk, redactor: Redactor, watcher: Watcher | None
+    ) -> None:
+        settings = loaded.settings
+        self.loaded = loaded
+        self.redactor = redactor
+        self.disk = disk
+        self.clock: Clock = doors.clock or SystemClock()
+        self.dice: Dice = doors.dice or SystemDice()
+        self.log: Log = structlog.get_logger("syncd")
+        self.rules = pull_rules(loaded)
+        self.remote_settings = remote_settings(loaded)
+        self.budget_rules = BudgetRules(size=settings.budget.size, leak=settings.budget.leak_per_s)
+        self.resources = enabled_resources(loaded)
+        self.watcher: Watcher = watcher or LogWatcher(self.clock, self.log, settings.log.progress_every_s)
+        self.draining = asyncio.Event()
+        self._doors = doors
+        self._places: dict[int, Workplace] = {}
+
+    # --- the parts ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """The seal; the key is read when it is first needed. Raises KeyProblem."""
+        return HushedSealer(find_keys(self.loaded.key_sources), self.redactor)
+
+    @cached_property
+    def lock(self) -> ExchangeLock:
+        """One exchange at a time: the database's own lock on PostgreSQL, a file's on SQLite."""
+        where = self.disk.address.state
+        if where.get_backend_name() == "postgresql":
+            return PostgresExchangeLocks(where, self.clock.sleep)
+        return ExchangeLocks(self.loaded.home, self.clock.sleep)
+
+    @cached_property
+    def endpoint(self) -> TokenEndpoint:
+        """Where tokens are exchanged."""
+        return TokenEndpoint(self._doors.wire, self.clock, self.remote_settings)
+
+    @cached_property
+    def alarm(self) -> Alarm:
+        """The timer."""
+        return self._doors.alarm or SystemAlarm(self.clock, on_error=self._alarm_failed)
+
+    def tokens(self, shop: Shop) -> ShopTokens:
+        """The vault's side of one shop. Raises KeyProblem."""
+        exchange = HushedExchange(self.endpoint, self.redactor)
+        vault = Vault(exchange, self.disk.state, self.sealer, SpillFolder(self.loaded.home / SPILL), self.lock)
+        return ShopTokens(shop, vault, clock=self.clock, dice=self.dice, log=self.log)
+
+    async def place(self, shop: Shop) -> Workplace:
+        """The workplace of a shop, put together when it is first asked for. Raises KeyProblem, SettingsProblem."""
+        place = self._places.get(shop.id)
+        if place is not None and place.shop == shop:
+            place.worker.drain.clear()
+            return place
+        if place is not None:
+            await self._leave(self._places.pop(shop.id))
+        floor = await self.disk.reader.run(lambda tx: tx.ledger.highest_ticket(shop.id))
+        place = self._place(shop, floor)
+        self._places[shop.id] = place
+        await place.tokens.recover()
+        if self.draining.is_set():
+            place.worker.drain.set()
+        return place
+
+    async def worker(self, shop: Shop) -> ShopWorker:
+        """The worker of a shop; see `place`."""
+        return (await self.place(shop)).worker
+
+    def drain(self) -> None:
+        """Let every worker stop after the page in hand."""
+        self.draining.set()
+        for place in self._places.values():
+            place.worker.drain.set()
+
+    async def close(self) -> None:
+        """Let a token exchange under way end, then close every connection."""
+        for place in list(self._places.values()):
+            await self._leave(place)
+        self._places.clear()
+
+    # --- putting together ------------------------------------------------------------------------------------------
+
+    def _place(self, shop: Shop, floor: int) -> Workplace:
+        tokens = self.tokens(shop)
+        budgeter = Budgeter(
+            shop.id,
+            bucket_key(shop),
+            state=self.disk.state,
+            clock=self.clock,
+            dice=self.dice,
+            rules=self.budget_rules,
+            floor=floor,
+        )
+        remote = ShopGateway(shop, self._doors.wire, tokens, budgeter, self.clock, self.dice, self.remote_settings)
+        worker = ShopWorker(
+            shop,
+            remote=remote,
+            disk=self.disk,
+            clock=self.clock,
+            log=self.log,
+            rules=self.rules,
+            watcher=self.watcher,
+        )
+        return Workplace(shop, tokens, budgeter, remote, worker)
+
+    async def _leave(self, place: Workplace) -> None:
+        await place.tokens.close()
+        await place.remote.aclose()
+
+    def _alarm_failed(self, key: str, error: Exception) -> None:
+        self.log.error("alarm.failed", key=key, error=type(error).__name__)
+
+
+@asynccontextmanager
+async def open_house(
+    loaded: Loaded,
+    doors: Doors | None = None,
+    *,
+    redactor: Redactor | None = None,
+    watcher: Watcher | None = None,
+) -> AsyncIterator[House]:
+    """Put the house together and open its databases; at the end close what was opened here.
+
+    Raises SchemaProblem, SettingsProblem, DatabaseBusy, DiskProblem."""
+    doors = doors or Doors()
+    async with AsyncExitStack() as stack:
+        disk = doors.disk
+        if disk is None:
+            disk = open_disk(loaded.mirror_url, loaded.state_url, clock=doors.clock or SystemClock())
+            stack.callback(disk.close)
+        house = House(loaded, doors, disk, redactor or Redactor(), watcher)
+        stack.push_async_callback(house.close)
+        yield house
+
+
+def bucket_key(shop: Shop) -> str:
+    """The name of the bucket that a shop's calls fall into: one per app and company (design section 6)."""
+    return f"{shop.client_id}/{shop.company_id}"
+
+
+def enabled_resources(loaded: Loaded) -> tuple[Resource, ...]:
+    """What is mirrored, in the order in which a shop is first filled."""
+    chosen = loaded.settings.resources
+    return tuple(resource for resource in RESOURCES if resource.name not in chosen or chosen[resource.name].enabled)
+
+
+def pull_rules(loaded: Loaded) -> PullRules:
+    """The numbers that steer pulling, as the settings say."""
+    pull = loaded.settings.pull
+    cadences = {
+        name: Cadences(quick_s=own.quick_s or pull.quick_s, walk_s=own.walk_s or pull.walk_s)
+        for name, own in loaded.settings.resources.items()
+    }
+    return PullRules(
+        overlap_s=pull.overlap_s,
+        page_rows_max=pull.page_rows_max,
+        audit_period_s=pull.audit_period_s,
+        brake_least=pull.brake_least,
+        brake_share=pull.brake_share,
+        looks_s=pull.looks_s,
+        cadences=cadences,
+        default_cadence=Cadences(quick_s=pull.quick_s, walk_s=pull.walk_s),
+    )
+
+
+def remote_settings(loaded: Loaded) -> RemoteSettings:
+    """What is set about the wire."""
+    remote = loaded.settings.remote
+    return RemoteSettings(
+        connect_s=remote.connect_timeout_s,
+        read_s=remote.read_timeout_s,
+        response_bytes_max=remote.response_bytes_max,
+        tries=remote.tries,
+        limit_headers=(remote.limit_header,),
+        zone=remote.zone,
+        ca_file=str(loaded.path(remote.ca_file)) if remote.ca_file else "",
+    )
