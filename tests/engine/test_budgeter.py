@@ -1,4 +1,4 @@
-"""The call budget of a shop, shared by tasks and processes: nothing is over-granted, nothing starves, nothing is unsaid."""
+"""The call budget of a shop, shared by tasks and processes: never over-granted, nothing starves, all is accounted."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -117,7 +117,7 @@ async def _calls(at: Desk, process: Budgeter, server: StrictServer, purpose: Pur
             await process.refused(None, had_header=True)
 
 
-# --- sharing ----------------------------------------------------------------------------------------------------------
+# --- sharing ---
 
 
 def test_two_processes_use_the_whole_leak_and_are_never_refused(at: Desk) -> None:
@@ -206,7 +206,7 @@ def test_a_caller_that_goes_away_holds_nobody_up(here: Desk) -> None:
     simulate(scene)
 
 
-# --- what answers teach -------------------------------------------------------------------------------------------------
+# --- what answers teach ---
 
 
 def test_a_first_row_is_full_so_that_a_start_never_bursts(here: Desk) -> None:
@@ -285,7 +285,7 @@ def test_an_answer_is_not_lost_because_its_figure_could_not_be_written(here: Des
     simulate(scene)
 
 
-# --- settings and accounts ------------------------------------------------------------------------------------------------
+# --- settings and accounts ---
 
 
 def test_another_leak_in_the_settings_holds_from_the_next_start(here: Desk) -> None:
