@@ -17,6 +17,7 @@ import re
 from collections.abc import Hashable
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import isnan
 from typing import Final
 
 from syncd.domain.record import Value
@@ -60,11 +61,7 @@ def _number(value: object) -> Hashable:
     if isinstance(value, str):
         text = value.strip()
         return Decimal(text) if _NUMBER.fullmatch(text) else value
-    if isinstance(value, float):
-        value = Decimal(repr(value))
-    if isinstance(value, Decimal) and value.is_nan():
-        return "NaN"
-    return _structure(value)
+    return _structure(Decimal(repr(value)) if isinstance(value, float) else value)
 
 
 def _structure(value: object) -> Hashable:
@@ -72,6 +69,8 @@ def _structure(value: object) -> Hashable:
         return ("{}", frozenset((str(key), _structure(part)) for key, part in value.items()))
     if isinstance(value, list | tuple):
         return ("[]", tuple(_structure(part) for part in value))
+    if (isinstance(value, Decimal) and value.is_nan()) or (isinstance(value, float) and isnan(value)):
+        return "NaN"  # by itself it would differ even from itself
     return value
 
 

@@ -97,7 +97,7 @@ def _at_home(child: Child, base: Sequence[Element], local: Sequence[Element]) ->
     if not key_is_the_shops(child):
         return pair(base, local, row_and_key, content_and_key, key)
     # The row decides before the key here: who writes into a read-only key makes no other element of it.
-    found = pair(base, local, row_and_key, row, content_and_key, key)
+    found = pair(base, local, row_and_key, row, content_and_key, _own_key(child))
     # And rows written anew without their keys (DELETE, then INSERT) are what they say.
     lost = [place for place in range(len(base)) if place not in found]
     known = frozenset(found.values())
@@ -109,12 +109,7 @@ def _at_home(child: Child, base: Sequence[Element], local: Sequence[Element]) ->
 def _new_pairs(child: Child, local: Sequence[Element], remote: Sequence[Element]) -> dict[int, int]:
     """Elements that both sides have and base has not: by key, else where nothing speaks against it (the answer to an
     element that we sent was lost, or both sides added the same)."""
-    key = _key(child)
-
-    def own_key(element: Element) -> Hashable | None:
-        return None if _keyless(child, element) else key(element)
-
-    paired = pair(local, remote, own_key)
+    paired = pair(local, remote, _own_key(child))
     taken = set(paired.values())
     for here, ours in enumerate(local):
         if here in paired:
@@ -156,6 +151,11 @@ def _keyless(child: Child, element: Element) -> bool:
 def _key(child: Child) -> Token:
     kinds = [(name, child.by_name[name].kind) for name in child.key]
     return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+
+
+def _own_key(child: Child) -> Token:
+    key = _key(child)
+    return lambda element: None if _keyless(child, element) else key(element)
 
 
 def _content(child: Child) -> Token:

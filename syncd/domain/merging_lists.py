@@ -43,13 +43,31 @@ def merge_lists(
         return Lists(tuple(local), tuple(base))
     met = trios(child, base, local, remote)
     fates = [_fate(court, child, trio) for trio in met]
-    seats = [len(local) if trio.seat is None else trio.seat for trio in met]
-    order = sorted(range(len(met)), key=seats.__getitem__)
+    seated = sorted(zip(met, fates, strict=True), key=lambda each: _seat(each[0], len(local)))
     return Lists(
-        tuple(element for i in order if (element := fates[i].local) is not None),
-        tuple(fate.base for fate in fates if fate.base is not None),
+        _placed([(trio.local, fate.local) for trio, fate in seated]),
+        _placed([(trio.base, fate.base) for trio, fate in zip(met, fates, strict=True)]),
         tuple(fate.change for fate in fates if fate.change is not None),
     )
+
+
+def _seat(trio: Trio, last: int) -> int:
+    return last if trio.seat is None else trio.seat
+
+
+def _placed(moves: Sequence[tuple[Element | None, Element | None]]) -> tuple[Element, ...]:
+    """The elements afterwards, each in a row of its own: a row whose key was rewritten stays with what it says now."""
+    kept = frozenset(was.row_id for was, now in moves if was is not None and now is not None)
+    placed: list[Element] = []
+    used: set[int | None] = {None}
+    for was, now in moves:
+        if now is None:
+            continue
+        own = was is not None and was.row_id == now.row_id
+        free = own or now.row_id not in kept
+        placed.append(now if free and now.row_id not in used else replace(now, row_id=None))
+        used.add(now.row_id)
+    return tuple(placed)
 
 
 def _fate(court: Court, child: Child, trio: Trio) -> Fate:
@@ -72,7 +90,7 @@ def _in_both(court: Court, child: Child, trio: Trio, local: Element, remote: Ele
     fields = _fields(court, child, trio, local, remote)
     extra = merge_extra(court, base.extra, local.extra, remote.extra, _path(child, trio) + ".")
     after = Element(fields.local, extra, local.row_id if local.row_id is not None else base.row_id)
-    agreed = Element(fields.base, extra, base.row_id)
+    agreed = Element(fields.base, extra, after.row_id if trio.base is None else base.row_id)
     if not fields.sent:
         return Fate(after, agreed)
     shown = Element({**base.fields, **remote.fields}, extra, base.row_id)
@@ -85,30 +103,28 @@ def _only_here(court: Court, child: Child, trio: Trio, local: Element) -> Fate:
     if (barred := bar_to_list(court.resource, child)) is not None:
         court.refuse(path, local, barred)
         return Fate()
-    for field in child.fields:
-        value = local.fields.get(field.name)
-        if value is not None and field.access is Access.READ:
-            court.refuse(f"{path}.{field.name}", value, Reason.READ_ONLY)
-    for name, unknown in local.extra.items():
-        court.refuse(f"{path}.extra.{name}", unknown, Reason.EXTRA)
+    refuse_unsendable(court, child, path, local)
     return _added(child, trio, local)
 
 
 def _gone_there(court: Court, child: Child, trio: Trio, base: Element, local: Element) -> Fate:
-    """The shop removed it. An edit that could have been sent makes that a dispute; others go with the element."""
+    """The shop removed it. An edit that could have been sent makes that a dispute; others are refused, and go too."""
     path = _path(child, trio)
-    verdict = VERDICTS[_edited(court, child, trio, local), State.DELETED]
+    fields = _fields(court, child, trio, local, Element({}))
+    extra = merge_extra(court, base.extra, local.extra, {}, path + ".")
+    after = Element(fields.local, extra, local.row_id)
+    verdict = VERDICTS[State.CHANGED if fields.sent else State.SAME, State.DELETED]
     if verdict is Verdict.TAKE:
         return Fate()
     match court.ruling(path, child.name):
         case Ruling.OVERRULE:
-            court.refuse(path, local, Reason.POLICY)
+            court.refuse(path, after, Reason.POLICY)
             return Fate()
         case Ruling.INSIST:
-            return _added(child, trio, local)
+            return _added(child, trio, after)
         case Ruling.PARK:
-            court.park(path, base, local, ABSENT)
-            return Fate(local, base)
+            court.park(path, base, after, ABSENT)
+            return Fate(after, base)
 
 
 def _gone_here(court: Court, child: Child, trio: Trio, base: Element, remote: Element) -> Fate:
@@ -128,33 +144,26 @@ def _gone_here(court: Court, child: Child, trio: Trio, base: Element, remote: El
 
 
 def _added(child: Child, trio: Trio, local: Element) -> Fate:
-    """An element to add: without what only the shop sets, for it will be another element there."""
-    sent = sendable(child, local)
-    kept: dict[str, Value] = {
-        name: None if name in child.by_name and child.by_name[name].access is Access.READ else value
-        for name, value in local.fields.items()
-    }
-    after = replace(local, fields=kept, extra={})
-    return Fate(after, None, ElementChange(Act.ADD, _path(child, trio), sent, None, after))
+    change = addition(child, _path(child, trio), local)
+    # A row that says nothing yet has nothing to send: somebody is about to fill it in.
+    return Fate(change.after, None, change if change.fields else None)
 
 
-def sendable(child: Child, element: Element) -> dict[str, Value]:
-    """What a new element is made of for the shop: nulls need no sending, and it computes the rest."""
-    return {
-        field.name: value
-        for field in child.fields
-        if field.access is not Access.READ and (value := element.fields.get(field.name)) is not None
-    }
+def refuse_unsendable(court: Court, child: Child, path: str, element: Element) -> None:
+    """Record what somebody typed into a new element, and only the shop sets."""
+    for field in child.fields:
+        value = element.fields.get(field.name)
+        if value is not None and field.access is Access.READ:
+            court.refuse(f"{path}.{field.name}", value, Reason.READ_ONLY)
+    merge_extra(court, {}, element.extra, {}, path + ".")
 
 
-def _edited(court: Court, child: Child, trio: Trio, local: Element) -> State:
-    """What we did to an element that the shop no longer shows. Edits that could not be sent are refused here."""
-    alone = Court(court.resource, court.policy)
-    base = trio.base or Element({})
-    sent = _fields(alone, child, trio, local, Element({})).sent
-    merge_extra(alone, base.extra, local.extra, {}, _path(child, trio) + ".")
-    court.refused += alone.refused
-    return State.CHANGED if sent else State.SAME
+def addition(child: Child, path: str, element: Element) -> ElementChange:
+    """An element to add: without what only the shop sets, for it will be another element there. Nulls are not sent."""
+    shops = frozenset(field.name for field in child.fields if field.access is Access.READ)
+    kept: dict[str, Value] = {n: None if n in shops else value for n, value in element.fields.items()}
+    sent = {n: value for n, value in kept.items() if value is not None and n in child.by_name}
+    return ElementChange(Act.ADD, path, sent, None, replace(element, fields=kept, extra={}))
 
 
 def _moved(child: Child, base: Element, shown: Element) -> State:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Final
 
 from syncd.domain.canonical import same
+from syncd.domain.creation import created
 from syncd.domain.decision import (
     ABSENT,
     Absent,
     AdoptRemote,
     Conflict,
     CreateLocal,
-    CreateRemote,
     Decision,
     DeleteLocal,
     DeleteRemote,
@@ -29,11 +29,11 @@ from syncd.domain.decision import (
     SendLocal,
     Sighting,
 )
-from syncd.domain.merging import Court, bar_by_access, bar_in_record, bar_to_list, merge_extra, merge_fields
-from syncd.domain.merging_lists import carried, merge_lists, sendable
-from syncd.domain.patch import Act, ElementChange, Patch
+from syncd.domain.merging import Court, bar_in_record, bar_to_list, merge_extra, merge_fields
+from syncd.domain.merging_lists import carried, merge_lists
+from syncd.domain.patch import ElementChange, Patch
 from syncd.domain.policy import Policy
-from syncd.domain.record import Element, Record, Value
+from syncd.domain.record import Element, Record
 from syncd.domain.resource import Resource
 from syncd.domain.verdicts import VERDICTS, Ruling, State, Verdict
 
@@ -151,7 +151,7 @@ def _not_there(court: Court, base: Record | None, local: Record | None) -> Decis
     if local is None:
         return Same(None, None) if base is None else DeleteLocal(None, None)
     if base is None:
-        return _created(court, local, None)
+        return created(court, local, typed=True)
     _, _, patch = _parts(court, base, local, _NOTHING)
     verdict = VERDICTS[State.CHANGED if patch else State.SAME, State.DELETED]
     ruling = court.ruling("") if verdict is Verdict.DISPUTE else Ruling.OVERRULE
@@ -162,7 +162,7 @@ def _not_there(court: Court, base: Record | None, local: Record | None) -> Decis
             _refuse_all(court, patch)
             return DeleteLocal(None, None, refused=tuple(court.refused))
         case Ruling.INSIST:
-            return _created(court, local, base)
+            return created(court, local, typed=False)
         case Ruling.PARK:
             court.park("", base, local, ABSENT)
             # The row stays as it is, with edits that would be refused elsewhere: the conflict shows them all.
@@ -176,34 +176,6 @@ def _refuse_all(court: Court, patch: Patch) -> None:
     for changes in patch.children.values():
         for change in changes:
             court.refuse(change.path, ABSENT if change.after is None else change.after, Reason.POLICY)
-
-
-def _created(court: Court, local: Record, base: Record | None) -> Decision:
-    """All that can be set of a record that the shop does not have (any more)."""
-    resource = court.resource
-    if not resource.creatable:
-        court.refuse("", local, Reason.NOT_CREATABLE)
-        return DeleteLocal(None, None, refused=tuple(court.refused))
-    fields: dict[str, Value] = {}
-    bar = bar_in_record(resource, new=True)
-    for name, value in local.fields.items():
-        if value is None or name not in resource.by_name:
-            continue
-        if (barred := bar(resource.by_name[name])) is None:
-            fields[name] = value
-        elif base is None:  # else it is what the shop itself had set, before the record went
-            court.refuse(name, value, barred)
-    for name, extra in local.extra.items() if base is None else ():
-        court.refuse(f"extra.{name}", extra, Reason.EXTRA)
-    changes = {
-        child.name: tuple(
-            ElementChange(Act.ADD, f"{child.name}[{place}]", sendable(child, element), None, element)
-            for place, element in enumerate(elements, 1)
-        )
-        for child in resource.children
-        if (elements := local.children.get(child.name)) and bar_by_access(child.access, new=True) is None
-    }
-    return CreateRemote(local, None, Patch(fields, changes), refused=tuple(court.refused))
 
 
 # --- the mirror has none --------------------------------------------------------------------------
