@@ -53,7 +53,7 @@ _POSTGRES: tuple[tuple[str, type[SyncdError], str], ...] = (
 
 
 class StatementRefused(RuntimeError):
-    """The database refuses a statement: a bug of syncd. The text tells no values: PostgreSQL's own would tell the row."""
+    """The database refuses a statement: a bug of syncd. Tells no values; PostgreSQL's own text would tell the row."""
 
 
 @contextmanager
