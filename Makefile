@@ -69,7 +69,7 @@ format: setup ## put the code in shape
 	@$(BIN)/ruff format .
 
 sim: setup ## whole daemons on simulated time, with SEEDS=100 seeds
-	@$(BIN)/python -m pytest -n 2 tests/sim --seeds $(SEEDS) $(ARGS)
+	@$(BIN)/python -m tests.sim --seeds $(SEEDS) $(ARGS)
 
 soak: setup ## the same against real time: minutes
 	@$(BIN)/python -m pytest -s -m soak $(ARGS)

@@ -1,4 +1,4 @@
-"""Fixtures for every test: a real PostgreSQL, fresh databases, seeds. No fake of anything stands here."""
+"""Fixtures for every test: a real PostgreSQL and fresh databases. No fake of anything stands here."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -57,23 +57,6 @@ def make_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ca
 def database(request: pytest.FixtureRequest, make_database: Callable[[str], TestDatabase]) -> TestDatabase:
     """A fresh empty database; the test runs once on SQLite and once on PostgreSQL."""
     return make_database(request.param)
-
-
-# --- seeds of simulations ---------------------------------------------------------------------------
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("syncd")
-    group.addoption("--seeds", type=int, default=5, metavar="COUNT", help="seeds per simulation (5)")
-    group.addoption("--seed", type=int, default=None, metavar="SEED", help="run only this seed")
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `sim_seed` runs once per seed: 1 to --seeds, or only --seed."""
-    if "sim_seed" in metafunc.fixturenames:
-        only = metafunc.config.getoption("--seed")
-        seeds = [only] if only is not None else range(1, metafunc.config.getoption("--seeds") + 1)
-        metafunc.parametrize("sim_seed", seeds)
 
 
 # --- which PostgreSQL it was, said at the end ---------------------------------------------------------
