@@ -96,6 +96,14 @@ class NotUnderstood(SyncdError):
         self.status = status
 
 
+class Rejected(SyncdError):
+    """The shop refused a write for good. `status` is the HTTP status of the refusal."""
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
 class NeedsPerson(SyncdError):
     """Waits for a person; other shops and resources go on."""
 

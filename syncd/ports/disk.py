@@ -1,0 +1,65 @@
+"""The door to the disk: two databases, each behind a writer that runs plain functions in one transaction."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
+
+T = TypeVar("T")
+Tx_co = TypeVar("Tx_co", covariant=True)
+
+
+class Writer(Protocol[Tx_co]):
+    """Runs a plain function inside exactly one database transaction: committed when it returns, rolled back when it
+    raises.
+
+    Shielded: a cancelled caller's transaction still ends whole. Raises DatabaseBusy, DiskProblem, SchemaProblem."""
+
+    async def run(self, f: Callable[[Tx_co], T]) -> T: ...
+
+
+class MirrorTx(Protocol):
+    """One transaction on the mirror database."""
+
+    @property
+    def ledger(self) -> LedgerTable: ...
+    @property
+    def mirror(self) -> MirrorTable: ...
+    @property
+    def hints(self) -> HintQueue: ...
+    @property
+    def books(self) -> Books: ...
+    @property
+    def local(self) -> LocalTable: ...
+    @property
+    def outbox(self) -> OutboxTable: ...
+    @property
+    def conflicts(self) -> ConflictTable: ...
+    @property
+    def history(self) -> HistoryTable: ...
+
+
+class StateTx(Protocol):
+    """One transaction on the state database. `now` is the database's clock, unix seconds, read after the lock is
+    held."""
+
+    def now(self) -> float: ...
+    @property
+    def budget(self) -> BudgetTable: ...
+    @property
+    def vault(self) -> VaultTable: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def pushes(self) -> PushJournal: ...
+
+
+class Disk(Protocol):
+    """The two databases. `reader` runs read-only functions and never waits for the writer."""
+
+    @property
+    def mirror(self) -> Writer[MirrorTx]: ...
+    @property
+    def state(self) -> Writer[StateTx]: ...
+    @property
+    def reader(self) -> Writer[MirrorTx]: ...
