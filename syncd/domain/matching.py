@@ -5,7 +5,7 @@ row that base was stored for. Must not decide what becomes of an element.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from syncd.domain.canonical import canonical, same
@@ -30,29 +30,38 @@ class Trio:
 def pair(left: Sequence[Element], right: Sequence[Element], *ways: Token) -> dict[int, int]:
     """Places in `left` to places in `right`: each way in turn pairs what the ways before it left over, in order."""
     paired: dict[int, int] = {}
-    taken: set[int] = set()
     for way in ways:
-        waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
-        for place, element in enumerate(right):
-            if place not in taken and (token := way(element)) is not None:
-                waiting[token].append(place)
-        for place, element in enumerate(left):
-            if place not in paired and (token := way(element)) is not None and waiting.get(token):
-                paired[place] = waiting[token].popleft()
-                taken.add(paired[place])
+        _pair_more(paired, left, right, way)
     return paired
 
 
+def _pair_more(paired: dict[int, int], left: Sequence[Element | None], right: Sequence[Element], way: Token) -> None:
+    taken = frozenset(paired.values())
+    waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
+    for place, element in enumerate(right):
+        if place not in taken and (token := way(element)) is not None:
+            waiting[token].append(place)
+    for place, found in enumerate(left):
+        if found is not None and place not in paired and (token := way(found)) is not None and waiting.get(token):
+            paired[place] = waiting[token].popleft()
+
+
 def tokens(child: Child) -> tuple[Token, ...]:
-    """The ways to find an element of base in what the shop shows: equal keys, equal content first."""
-    key, content = _key(child), _content(child)
-    return (lambda e: (key(e), content(e)), key)
+    """The ways to find an element in what the shop shows: equal keys; among those first what is the same to a letter,
+    then what has the shop's own id, then what says the same."""
+    key, every, shops, content = _key(child), _every(child), _shops(child), _content(child)
+
+    def with_id(element: Element) -> Hashable | None:
+        own = shops(element)
+        return None if own is None else (key(element), own)
+
+    return (lambda e: (key(e), every(e)), with_id, lambda e: (key(e), content(e)), key)
 
 
 def trios(child: Child, base: Sequence[Element], local: Sequence[Element], remote: Sequence[Element]) -> list[Trio]:
     """The elements of three lists, each once: those of base in order, then new local ones, then new remote ones."""
     here = _at_home(child, base, local)
-    there = pair(base, remote, *tokens(child))
+    there = _at_the_shop(child, base, {place: local[i] for place, i in here.items()}, remote)
     here_known, there_known = frozenset(here.values()), frozenset(there.values())
     new_here = [place for place in range(len(local)) if place not in here_known]
     new_there = [place for place in range(len(remote)) if place not in there_known]
@@ -86,7 +95,7 @@ def key_is_the_shops(child: Child) -> bool:
 
 def _at_home(child: Child, base: Sequence[Element], local: Sequence[Element]) -> dict[int, int]:
     """The elements of base among the rows that users edit."""
-    key, (content_and_key, _) = _key(child), tokens(child)
+    key, content_and_key = _key(child), tokens(child)[2]
 
     def row(element: Element) -> Hashable | None:
         return element.row_id
@@ -106,9 +115,34 @@ def _at_home(child: Child, base: Sequence[Element], local: Sequence[Element]) ->
     return found | {lost[i]: anew[j] for i, j in again.items()}
 
 
+def _at_the_shop(
+    child: Child, base: Sequence[Element], ours: Mapping[int, Element], remote: Sequence[Element]
+) -> dict[int, int]:
+    """The elements of base among those that the shop shows. Where keys repeat, what nobody changed is found first, then
+    what both changed alike, so that a change that has arrived is not taken for another one."""
+    same_to_a_letter, with_id, same_content, key = tokens(child)
+    content = _content(child)
+    still = [e if p in ours and content(ours[p]) == content(e) else None for p, e in enumerate(base)]
+    moved = [ours[p] if p in ours and content(ours[p]) != content(e) else None for p, e in enumerate(base)]
+    paired: dict[int, int] = {}
+    steps = (
+        (still, same_to_a_letter),
+        (base, with_id),
+        (still, same_content),
+        (moved, same_content),
+        (base, same_content),
+        (base, key),
+    )
+    for left, way in steps:
+        _pair_more(paired, left, remote, way)
+    return paired
+
+
 def _new_pairs(child: Child, local: Sequence[Element], remote: Sequence[Element]) -> dict[int, int]:
-    """Elements that both sides have and base has not: by key, else where nothing speaks against it (the answer to an
-    element that we sent was lost, or both sides added the same)."""
+    """Elements that both sides have and base has not: by key. Where only the shop gives keys, also where nothing speaks
+    against it (the answer to an element that we sent was lost, or both sides added the same)."""
+    if not key_is_the_shops(child):
+        return pair(local, remote, tokens(child)[2], _key(child))
     paired = pair(local, remote, _own_key(child))
     taken = set(paired.values())
     for here, ours in enumerate(local):
@@ -159,8 +193,25 @@ def _own_key(child: Child) -> Token:
 
 
 def _content(child: Child) -> Token:
+    """What people may write."""
     kinds = [(field.name, field.kind) for field in child.fields if field.access is not Access.READ]
     return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+
+
+def _every(child: Child) -> Token:
+    kinds = [(field.name, field.kind) for field in child.fields]
+    return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+
+
+def _shops(child: Child) -> Token:
+    """What only the shop sets, if it has set anything."""
+    kinds = [(field.name, field.kind) for field in child.fields if field.access is Access.READ]
+
+    def own(element: Element) -> Hashable | None:
+        values = tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+        return values if any(value is not None for value in values) else None
+
+    return own
 
 
 def _labelled(child: Child, found: list[Trio]) -> list[Trio]:
