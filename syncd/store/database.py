@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from syncd.errors import SettingsProblem
+from syncd.errors import DiskProblem, SettingsProblem
 from syncd.store.schema import STATE_SCHEMA
 
 SQLITE_LEAST = (3, 35, 0)
@@ -154,9 +154,16 @@ def _postgres(url: URL, house: House, use: Use, connections: int) -> Engine:
 
 
 def make_private(url: URL) -> None:
-    """Create a SQLite file that only its owner may read, before anything is in it."""
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+    """Create a SQLite file that only its owner may read, before anything is in it. Raises DiskProblem."""
+    if url.get_backend_name() != "sqlite" or not url.database or Path(url.database).exists():
+        return
+    try:
         os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise DiskProblem(
+            f"{url.database} cannot be made: {error.strerror}",
+            hint="Make its folder writable, or set another address, then: syncd db upgrade",
+        ) from error
 
 
 def exists(url: URL) -> bool:

@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import make_url, text
 
-from syncd.errors import SchemaProblem, SettingsProblem
+from syncd.errors import DiskProblem, SchemaProblem, SettingsProblem
 from syncd.store.database import House, Use, address, open_engine
 from syncd.store.disk import open_disk
 from syncd.store.migrate import check, current, known_revisions, metadata_of, upgrade
@@ -121,6 +121,22 @@ def test_the_state_file_is_private(make_database) -> None:  # type: ignore[no-un
     state = Path(address(database.url).state.database or "")
     assert state.name == "state.db"
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
+
+
+def test_the_state_may_lie_elsewhere(make_database, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    database = make_database("sqlite")
+    elsewhere = f"sqlite:///{tmp_path / 'private.db'}"
+    upgrade(database.url, elsewhere)
+    check(database.url, elsewhere)
+    assert not Path(address(database.url).state.database or "").exists()
+    assert stat.S_IMODE((tmp_path / "private.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("missing", ["mirror", "state"])
+def test_a_folder_that_is_not_there_is_a_disk_problem(tmp_path: Path, missing: str) -> None:
+    here, nowhere = f"sqlite:///{tmp_path / 'here.db'}", f"sqlite:///{tmp_path / 'no' / 'where.db'}"
+    with pytest.raises(DiskProblem):
+        upgrade(*((nowhere, here) if missing == "mirror" else (here, nowhere)))
 
 
 def test_on_postgresql_the_state_has_a_schema_of_its_own(make_database) -> None:  # type: ignore[no-untyped-def]
