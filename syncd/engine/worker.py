@@ -18,7 +18,7 @@ from syncd.domain.resource import Resource
 from syncd.domain.run import Outcome, Run, Tally
 from syncd.domain.shop import Shop
 from syncd.engine.discovery import Discovery
-from syncd.engine.looks import Looker
+from syncd.engine.looks import READ_SOURCES, Looker
 from syncd.engine.rules import PullRules
 from syncd.engine.tail import tail
 from syncd.engine.trip import Trip
@@ -153,8 +153,10 @@ class ShopWorker:
 
     async def looks(self, resources: Sequence[Resource], *, batches_max: int = 50) -> list[Run]:
         """Answer the hints of these resources by single reads; a run for each resource that had any."""
+        waiting = await self._disk.reader.run(lambda tx: tx.hints.depth(self.shop.id))
+        hinted = {name for name, source in waiting if source in READ_SOURCES}
         runs = []
-        for resource in resources:
+        for resource in [each for each in resources if each.name in hinted]:
             run = await self._run(resource, quick=True, job="look", looks_only=batches_max)
             if run.counts["calls"] or run.outcome is not Outcome.DONE:
                 runs.append(run)
