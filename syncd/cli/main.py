@@ -101,9 +101,9 @@ def _trace(error: BaseException) -> None:
 
 
 def _add_commands() -> None:
-    from syncd.cli import auth, db, init, pull, run, shop, simulate, status, sweep, sync
+    from syncd.cli import auth, db, demo, doctor, init, pull, run, shop, simulate, status, sweep, sync
 
-    for command in (init, shop, auth, pull, sweep, sync, run, status, db, simulate):
+    for command in (demo, init, shop, auth, pull, sweep, sync, run, status, doctor, db, simulate):
         command.register(app)
 
 

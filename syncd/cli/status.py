@@ -85,7 +85,7 @@ def _row(each: "ResourceStatus", now: datetime) -> tuple[object, ...]:
         ago(each.cursor.looked_at, now),
         duration(each.bound_s),
         f"{each.rows:,}",
-        f"{each.cursor.remote_count:,}" if each.cursor.remote_count is not None else "?",
+        f"{each.cursor.remote_count:,}" if each.cursor.remote_count is not None else "-",
         f"{each.hints:,}" if each.hints else "-",
         f"{each.parked:,}" if each.parked else "-",
     )

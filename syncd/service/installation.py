@@ -1,6 +1,7 @@
 """`syncd init`: settings, sealing key and databases for one installation. What is there already stays as it is."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,14 +29,18 @@ def install(folder: Path, file: Path | None = None, database_url: str = "") -> t
 
     Raises SettingsProblem, KeyProblem, DiskProblem, SchemaProblem, DatabaseBusy."""
     file = file or folder / "syncd.toml"
-    made = _write_settings(file, database_url)
+    made = write_settings(file, {_URL_LINE: f"url = {_quoted(database_url)}"} if database_url else {})
     loaded = load(file)
-    parts = [Part("settings", str(file), made), _key(loaded)]
+    return loaded, [Part("settings", str(file), made), *prepare(loaded)]
+
+
+def prepare(loaded: Loaded) -> list[Part]:
+    """Make what the settings name and is not there: the key and the databases."""
+    key = _key(loaded)
     before = migrate.current(loaded.mirror_url, loaded.state_url)
     migrate.upgrade(loaded.mirror_url, loaded.state_url)
     after = migrate.current(loaded.mirror_url, loaded.state_url)
-    parts.append(Part("databases", shown_url(loaded.mirror_url), before != after))
-    return loaded, parts
+    return [key, Part("databases", shown_url(loaded.mirror_url), before != after)]
 
 
 def default_settings() -> str:
@@ -54,10 +59,11 @@ def shown_url(url: str) -> str:
     return f"{kind}://{user}@{rest.rpartition('@')[2]}"
 
 
-def _write_settings(file: Path, database_url: str) -> bool:
+def write_settings(file: Path, instead: Mapping[str, str]) -> bool:
+    """Write the default settings with some lines replaced; False where the file is there already."""
     text = default_settings()
-    if database_url:
-        text = text.replace(_URL_LINE, f"url = {_quoted(database_url)}")
+    for line, other in instead.items():
+        text = text.replace(f"\n{line}\n", f"\n{other}\n", 1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         # An address may hold a password, so the file is its owner's from its first byte.
