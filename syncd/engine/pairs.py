@@ -92,7 +92,7 @@ class Pairs:
                 standing = await self._vault.state.run(partial(store, fresh=spilled))
                 if standing == spilled:
                     self._log.info("vault.taken_in", shop=self._shop.name, generation=spilled.generation)
-                self._vault.spill.forget(spilled.shop_id, spilled.generation)
+                self._emptied(spilled)
 
     async def keep(self, granted: Granted, generation: int, begun_at: datetime) -> SealedTokens:
         """Make a new pair durable, in the spill first and then in the database; return the row that stands.
@@ -136,7 +136,7 @@ class Pairs:
         try:
             self._vault.spill.forget(stored.shop_id, stored.generation)
         except DiskProblem as error:
-            # Harmless: the database holds the same generation, and takes in only newer ones.
+            # Harmless: the database holds this generation, and takes in only newer ones.
             self._log.warning("vault.spill_stays", shop=self._shop.name, reason=error.message)
 
     def _sealed(self, granted: Granted, generation: int, begun_at: datetime) -> SealedTokens:

@@ -1,0 +1,1 @@
+"""The engine's tests: real databases and files, simulated shops and time."""

@@ -77,15 +77,17 @@ def test_a_process_that_starts_uses_the_stored_token(at: Desk) -> None:
 def test_many_who_ask_at_once_cause_one_exchange(at: Desk) -> None:
     async def scene() -> None:
         server = at.server()
-        tokens = await at.authorised(server)
-        other_process = at.process(server)
+        await at.authorised(server)
+        fuse = Fuse()
         await at.pass_time(DUE_S)
+        processes = [at.process(server, fuse=fuse), at.process(server, fuse=fuse)]
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(t.access()) for t in [tokens, other_process] * 20]
+            asked = [group.create_task(processes[n % 2].access()) for n in range(40)]
         assert {task.result().reveal() for task in asked} == {server.issued[-1]}
         assert server.exchanges == 2
         assert server.most_under_way == 1
         assert server.reused == []
+        assert fuse.seen.count("state") <= 40 + 4, "each looks once for itself, and one of each process renews"
 
     simulate(scene)
 
@@ -348,6 +350,40 @@ def test_the_one_more_try_is_one(at: Desk) -> None:
         with pytest.raises(GrantRevoked):
             await at.process(server).access()
         assert len(server.asked) == 3
+
+    simulate(scene)
+
+
+def test_a_crash_during_the_one_more_try_ends_it(at: Desk) -> None:
+    async def scene() -> None:
+        server = at.server(grace=True)
+        await at.authorised(server)
+        await at.pass_time(1900)
+        for _ in range(2):
+            with pytest.raises(Crash):
+                await at.process(server, fuse=Fuse(after=True, at=1, times=99, only="exchange")).access()
+        asked = len(server.asked)
+        with pytest.raises(GrantRevoked, match="interrupted twice"):
+            await at.process(server).access()
+        assert len(server.asked) == asked
+
+    simulate(scene)
+
+
+def test_an_old_spill_does_not_undo_an_intent(at: Desk) -> None:
+    async def scene() -> None:
+        server = at.server()
+        await at.authorised(server)
+        at.spill.append(await at.row())
+        await at.pass_time(1900)
+        server.faults = [("after", LostAnswer("lost"))]
+        stuck = Fuse(at=1, times=999, make=lambda: DiskProblem("read-only"), only="spill.forget")
+        with pytest.raises(LostAnswer):
+            await at.process(server, fuse=stuck).access()
+        assert len(at.spill.rows()) == 1
+        with pytest.raises(GrantRevoked, match="interrupted"):
+            await at.process(server).recover()
+        assert len(server.reused) == 1
 
     simulate(scene)
 

@@ -1,0 +1,1 @@
+"""Tests with real processes that are started, watched and killed."""
