@@ -84,6 +84,7 @@ def test_what_depends_on_the_place_is_found(where: str, text: str, said: str) ->
         ("syncd/service/settings.py", '"""D."""\nimport os\nx = os.environ'),
         ("syncd/store/schema_orders.py", '"""D."""\n' + "x = 1\n" * 400),
         ("tests/x/test_y.py", '"""D."""\nimport random\nrandom.random()'),
+        ("tests/x/__init__.py", ""),
     ],
 )
 def test_what_the_place_allows_is_left_alone(where: str, text: str) -> None:
