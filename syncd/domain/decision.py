@@ -40,6 +40,7 @@ class Reason(StrEnum):
     EXTRA = "extra"
     UNREADABLE = "unreadable"
     POLICY = "policy"
+    IGNORED = "ignored"
 
     @property
     def sentence(self) -> str:
@@ -56,6 +57,7 @@ _SENTENCES: Final[dict[Reason, str]] = {
     Reason.DELETES_OFF: "deletes are not sent to the shop until that is switched on",
     Reason.EXTRA: "fields in `extra` are kept for reading, since nobody knows how to send them",
     Reason.UNREADABLE: "this is no value of the column's kind",
+    Reason.IGNORED: "the shop took the write and left this as it was",
     Reason.POLICY: "the shop changed it too, and the policy lets the shop win",
 }
 

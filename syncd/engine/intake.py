@@ -15,7 +15,8 @@ from syncd.domain.record import Broken, Item, Page, Record, filled
 from syncd.domain.shop import Shop
 from syncd.engine.discovery import order_of, trimmed_fields
 from syncd.engine.rules import PullRules
-from syncd.engine.take import Form, Scope, Seen, Taken, take
+from syncd.engine.sighting import Form, Scope, Seen
+from syncd.engine.take import Taken, take
 from syncd.engine.trip import Trip
 from syncd.ports import Clock, Disk, Listing, MirrorTx, Remote
 
@@ -94,7 +95,18 @@ class Intake:
     def _unchanged(self, trip: Trip, item: Item, line: Known, *, whole: bool) -> bool:
         if trip.choice.feed is Feed.TRIMMED and set(item.wire) <= set(trimmed_fields(trip.resource)):
             return item.stamp is not None and item.stamp == line.stamp
-        return line.list_print == item.fingerprint and (whole or line.detail_print is not None)
+        if line.list_print != item.fingerprint:
+            return False
+        return whole or (line.detail_print is not None and not self._audit_due(trip, line))
+
+    def _audit_due(self, trip: Trip, line: Known) -> bool:
+        """Whether it is time to compare all of a record of which listings show a part only. An audit takes younger ones
+        along: the looks of the one before it were answered after it had ended."""
+        if trip.walk.feed is not Feed.WHOLE:
+            return False
+        now, period, last = self._clock.now(), self._rules.audit_period, trip.cursor.audited_at
+        is_audit = last is None or now - last >= period
+        return line.compared_at is None or now - line.compared_at >= (period / 2 if is_audit else period)
 
     def _decoded(self, trip: Trip, items: Sequence[Item], ticket: int) -> tuple[list[Seen], list[Broken]]:
         records: list[tuple[Item, Record]] = []

@@ -17,7 +17,8 @@ from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.domain.shop import Shop
 from syncd.engine.rules import PullRules
-from syncd.engine.take import Form, Scope, Seen, bury, take
+from syncd.engine.sighting import Form, Scope, Seen
+from syncd.engine.take import bury, take
 from syncd.errors import NotUnderstood, Retry, SyncdError
 from syncd.ports import Clock, Disk, Look, MirrorTx, Purpose, Remote
 
@@ -120,7 +121,7 @@ class Looker:
             record = self._remote.decode(resource, look.item)
             if isinstance(record, Broken):
                 return Answer(hint, look.ticket, broken=record)
-            record = await self._with_elements(resource, caps, hint.key, record, purpose, tally)
+            record = await self.completed(resource, caps, hint.key, record, purpose, tally)
             return Answer(hint, look.ticket, seen=Seen(look.item, record, look.ticket, Form.DETAILED))
         except SyncdError as problem:
             return Answer(hint, 0, problem=problem)
@@ -129,7 +130,7 @@ class Looker:
         tally.calls += 1
         return await self._remote.one(resource, key, purpose, caps.detail_path)
 
-    async def _with_elements(
+    async def completed(
         self, resource: Resource, caps: Capabilities, key: str, record: Record, purpose: Purpose, tally: Tally
     ) -> Record:
         """Add the child lists that neither shape carries and that have an address of their own."""

@@ -48,3 +48,26 @@ class PullRules:
     def cadence(self, resource: str) -> Cadences:
         """The cadence of a resource."""
         return self.cadences.get(resource, self.default_cadence)
+
+
+@dataclass(frozen=True, slots=True)
+class PushRules:
+    """How local edits leave. Times in seconds; design section 8 gives the reasons for the defaults."""
+
+    create_quiet_s: float = 5.0
+    create_quiet_by: dict[str, float] = field(default_factory=lambda: {"orders": 30.0})
+    brake_least: int = 50
+    brake_share: float = 0.10
+    scan_s: float = 300.0  # how often mirror and base are compared in full
+    scan_rows: int = 2000  # rows of one comparison
+    claim_rows: int = 200  # touched rows weighed in one pass
+    doubt_look_s: float = 60.0  # between two looks for a create whose answer was lost
+    doubt_looks: int = 2
+    flaps_max: int = 5  # pushes of one field in an hour with alternating values
+    fault_base_s: float = 2.0
+    fault_max_s: float = 900.0
+    every_s: float = 30.0  # the timetable's own look, beside the signal of a local edit
+
+    def quiet_s(self, resource: str) -> float:
+        """How long a new row must not have been touched before it is claimed."""
+        return self.create_quiet_by.get(resource, self.create_quiet_s)

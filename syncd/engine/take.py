@@ -7,44 +7,14 @@ that a pull never overwrites a local edit. The caller saves its cursor in the sa
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 from syncd.domain.decision import ABSENT, DeleteLocal
 from syncd.domain.ledger import HintSource, Known
-from syncd.domain.policy import Policy
 from syncd.domain.reconcile import reconcile
-from syncd.domain.record import Broken, Item, Record
-from syncd.domain.resource import Resource
+from syncd.domain.record import Broken
 from syncd.domain.run import Tally
+from syncd.engine.sighting import Form, Scope, Seen
 from syncd.ports import MirrorTx
-
-
-class Form(StrEnum):
-    """The shape in which a record was seen."""
-
-    LISTED = "listed"
-    DETAILED = "detailed"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Whose records, of which kind, under which policy, and now."""
-
-    shop_id: int
-    resource: Resource
-    policy: Policy
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A decoded observation with the ticket of its read. `lacks_detail`: the listing does not carry all of it."""
-
-    item: Item
-    record: Record
-    ticket: int
-    form: Form
-    lacks_detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +98,7 @@ def _update(
 def _noted(line: Known, each: Seen, at: datetime) -> Known:
     """The ledger line after this observation."""
     stamp = each.item.stamp if each.item.stamp is not None else line.stamp
-    line = replace(line, as_of=each.ticket, stamp=stamp, compared_at=at)
+    line = replace(line, as_of=each.ticket, stamp=stamp, compared_at=line.compared_at if each.lacks_detail else at)
     if each.form is Form.LISTED:
         return replace(line, list_print=each.item.fingerprint)
     return replace(line, detail_print=each.item.fingerprint)

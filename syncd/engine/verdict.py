@@ -4,7 +4,8 @@ from syncd.domain.cursor import Cursor
 from syncd.domain.ledger import Brake, HintSource
 from syncd.domain.sweep import Absence, brake_holds, judged
 from syncd.engine.rules import PullRules
-from syncd.engine.take import Scope, bury
+from syncd.engine.sighting import Scope
+from syncd.engine.take import bury
 from syncd.engine.trip import Trip
 from syncd.ports import MirrorTx
 

@@ -15,7 +15,7 @@ from syncd.engine.discovery import trimmed_fields
 from syncd.engine.intake import Intake
 from syncd.engine.pages import Pages, pages
 from syncd.engine.rules import PullRules
-from syncd.engine.take import Scope
+from syncd.engine.sighting import Scope
 from syncd.engine.trip import Trip
 from syncd.engine.verdict import close
 from syncd.errors import NotUnderstood

@@ -1,0 +1,175 @@
+"""Claiming local edits: what a touched row wants of the shop, frozen as a change in the outbox (design section 8).
+
+Plain functions inside one transaction. What the API cannot take is refused on the spot, with its reason, and the mirror
+shows the shop's value again; what waits for a person is left out of the patch.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from syncd.domain.canonical import canonical
+from syncd.domain.change import Change, ChangeState, Touch, Verb
+from syncd.domain.decision import ABSENT, CreateRemote, Decision, DeleteRemote
+from syncd.domain.ledger import Images
+from syncd.domain.patch import Patch
+from syncd.domain.reconcile import reconcile
+from syncd.domain.record import Record, Value
+from syncd.domain.resource import Resource
+from syncd.domain.settle import without
+from syncd.engine.rules import PushRules
+from syncd.engine.sighting import Scope
+from syncd.ports import MirrorTx
+
+NOTHING_NEW = Record({})
+"""What the shop says when it was not asked: every part stays as base has it."""
+
+_UNDER_WAY = (ChangeState.SENDING, ChangeState.IN_DOUBT)
+
+
+class Claim(StrEnum):
+    """What became of a touched row."""
+
+    CLAIMED = "claimed"
+    HELD = "held"  # claimed, but behind the brake
+    WAITS = "waits"  # a create that is not quiet yet, a row that somebody holds, a change under way
+    SAME = "same"  # nothing to send
+    REFUSED = "refused"  # the shop turned down exactly this before
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A row's decision, and what of it can leave now."""
+
+    image: Images
+    decision: Decision
+    patch: Patch
+    verb: Verb
+    key: str
+
+
+def claim(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules, *, braked: bool) -> Claim:
+    """Turn the local edits of one row into a change, or settle its hints where there is nothing to send."""
+    name, shop_id = scope.resource.name, scope.shop_id
+    current = tx.outbox.of_row(shop_id, name, touch.row_id)
+    if current is not None and current.state in _UNDER_WAY:
+        return Claim.WAITS
+    image = tx.mirror.load(shop_id, scope.resource, [touch.row_id]).get(touch.row_id)
+    if image is None or _is_restless(scope, image, touch, rules):
+        return Claim.WAITS
+    weighed = weigh(tx, scope, image)
+    tx.local.settle(shop_id, touch.seqs)
+    if weighed is None:
+        if current is not None:
+            tx.outbox.close(shop_id, current.id)
+        return Claim.SAME
+    digest = digest_of(scope.resource, weighed.image.base, weighed.patch, weighed.verb)
+    if current is not None and current.digest == digest and current.state is not ChangeState.PARKED:
+        return Claim.SAME
+    if tx.outbox.was_refused(shop_id, name, touch.row_id, digest) is not None:
+        return Claim.REFUSED
+    held = braked or _empties(scope.resource, weighed)
+    state = ChangeState.HELD if held else ChangeState.READY
+    change = _change(scope, weighed, digest, state)
+    if current is None:
+        tx.outbox.add(shop_id, change)
+    else:
+        tx.outbox.save(shop_id, replace(change, id=current.id, claimed_at=current.claimed_at))
+    return Claim.HELD if held else Claim.CLAIMED
+
+
+def weigh(tx: MirrorTx, scope: Scope, image: Images) -> Weighed | None:
+    """Decide about a row by what is known of it, write what is refused back, and return what is to be sent, if
+    anything.
+
+    The image that comes back is the one after the refusals: what is frozen is what the mirror shows."""
+    resource, name = scope.resource, scope.resource.name
+    if image.base is None and image.local is None:
+        return None
+    key = key_of(resource, image.base)
+    seen = ABSENT if image.base is None else NOTHING_NEW
+    decision = reconcile(resource, image.base, image.local, seen, scope.policy, image.unreadable)
+    if decision.refused:
+        tx.outbox.turn_down(scope.shop_id, name, key, image.row_id, decision.refused, scope.at)
+    if decision.local_after != image.local or decision.base_after != image.base or image.unreadable:
+        tx.mirror.write(scope.shop_id, resource, image, decision.local_after, decision.base_after, scope.at)
+        image = Images(image.row_id, decision.base_after, decision.local_after, image.deleted_at)
+    patch = without(decision.to_remote, tx.conflicts.paths(scope.shop_id, name, image.row_id))
+    if isinstance(decision, DeleteRemote):
+        return Weighed(image, decision, patch, Verb.DELETE, key)
+    if isinstance(decision, CreateRemote):
+        return Weighed(image, decision, patch, Verb.CREATE, key)
+    return Weighed(image, decision, patch, Verb.UPDATE, key) if patch else None
+
+
+def key_of(resource: Resource, record: Record | None) -> str:
+    """The record's key as text, "" where it has none yet."""
+    value = None if record is None else record.fields.get(resource.key)
+    return "" if value is None else str(value)
+
+
+def digest_of(resource: Resource, base: Record | None, patch: Patch, verb: Verb) -> str:
+    """A name for (base, patch): the same edit of the same record, and nothing else, has it."""
+    was = (
+        {name: canonical(field.kind, base.fields.get(name)) for name, field in resource.by_name.items()} if base else {}
+    )
+    now = {name: canonical(resource.by_name[name].kind, value) for name, value in patch.fields.items()}
+    lists = {
+        name: [(change.act.value, change.path, _plain(change.fields)) for change in changes]
+        for name, changes in patch.children.items()
+    }
+    text = repr((verb.value, _plain(was), _plain(now), sorted(lists.items())))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _plain(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    return sorted((name, repr(value)) for name, value in values.items())
+
+
+def _change(scope: Scope, weighed: Weighed, digest: str, state: ChangeState) -> Change:
+    return Change(
+        0,
+        scope.resource.name,
+        weighed.image.row_id,
+        weighed.key,
+        weighed.verb,
+        state,
+        weighed.patch,
+        weighed.image.local,
+        weighed.image.base,
+        digest,
+        scope.at,
+        reason="many records change at once" if state is ChangeState.HELD else "",
+    )
+
+
+def _is_restless(scope: Scope, image: Images, touch: Touch, rules: PushRules) -> bool:
+    """Whether a new row is still being written: people insert parent and children in separate statements."""
+    if image.base is not None or image.local is None:
+        return False
+    if scope.resource.name == "orders" and not image.local.children.get("line_items"):
+        return True
+    return scope.at - touch.last_at < timedelta(seconds=rules.quiet_s(scope.resource.name))
+
+
+def _empties(resource: Resource, weighed: Weighed) -> bool:
+    """Whether an update empties most of a record's filled fields: more likely an accident than a wish."""
+    base = weighed.image.base
+    if weighed.verb is not Verb.UPDATE or base is None:
+        return False
+    filled = [name for name in resource.by_name if not _is_empty(base.fields.get(name))]
+    emptied = [name for name in filled if name in weighed.patch.fields and _is_empty(weighed.patch.fields[name])]
+    return len(emptied) >= 3 and len(emptied) * 2 > len(filled)
+
+
+def _is_empty(value: Value) -> bool:
+    return value is None or value == ""
+
+
+def brakes(touched: Mapping[str, int], live: Mapping[str, int], rules: PushRules) -> frozenset[str]:
+    """The resources of which so many rows were touched at once that a person must say so (design section 8)."""
+    return frozenset(
+        name for name, count in touched.items() if count > max(rules.brake_least, rules.brake_share * live.get(name, 0))
+    )

@@ -1,0 +1,111 @@
+"""Creating records at the shop, once: what left and was not answered is looked for by its business key before anything
+else (design section 8). The looking itself is a quick pull: `engine/take.py` binds what it finds to the waiting row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from syncd.domain.capability import Capabilities
+from syncd.domain.change import Change, ChangeState, Verb
+from syncd.domain.record import Broken, Record
+from syncd.domain.resource import Resource
+from syncd.domain.run import Tally
+from syncd.domain.secret import Secret
+from syncd.engine.claim import digest_of, weigh
+from syncd.engine.hands import WRITE, Hands
+from syncd.engine.settling import own_part, settle
+from syncd.engine.sighting import Scope
+from syncd.errors import LostAnswer, Retry
+from syncd.ports import MirrorTx
+
+_PASSWORD_BYTES = 18
+_FIELD = "password"
+"""Under this name the wire takes it, and the seal is bound to it."""
+
+
+class Creator:
+    """Creates records of one shop."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+
+    async def create(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally) -> bool:
+        """Create one record; True when the change is settled. Raises what the calls raise, LostAnswer if in doubt."""
+        scope = self._hands.scope(resource)
+        ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change))
+        if ready is None:
+            return True
+        body = Record(ready.patch.fields, {
+            name: tuple(each.after for each in changes if each.after is not None)
+            for name, changes in own_part(resource, ready.patch).children.items()
+        })  # fmt: skip
+        secrets = await self._passwords(resource, ready)
+        await self._hands.journal(ready, "record")
+        tally.calls += 1
+        written = await self._hands.writer.create(resource, body, secrets, WRITE, None)
+        if written.item is None or isinstance(written.item, Broken):
+            raise LostAnswer(f"the shop did not say which {resource.singular} it made")
+        answer = self._hands.answered(resource, written, caps)
+        ticket = written.ticket
+        if answer is None:
+            answer, ticket = await self._hands.read_back(resource, written.item.key, caps, tally)
+        settlement = await self._hands.disk.mirror.run(
+            lambda tx: settle(tx, self._hands.scope(resource), ready, Record({}), answer, ticket)
+        )
+        await self._hands.forget(ready.id)
+        await self._hands.disk.state.run(lambda tx: tx.pushes.forget_password(self._hands.shop.id, ready.row_id))
+        tally.inserted += 1
+        self._hands.say(ready, settlement)
+        return True
+
+    def _prepare(self, tx: MirrorTx, scope: Scope, change: Change) -> Change | None:
+        """Freeze the row as it is now. None: there is nothing to create any more, the change is closed."""
+        image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
+        if image is None:
+            raise Retry("the row is held by somebody else")
+        if image.local is not None and scope.resource.name == "orders" and not image.local.fields.get("order_number"):
+            # The business key must be known before the order leaves: it is what a lost answer is looked for by.
+            number = f"syncd-{self._hands.dice.new_id()[:12]}"
+            named = replace(image.local, fields={**image.local.fields, "order_number": number})
+            tx.mirror.write(scope.shop_id, scope.resource, image, named, image.base, scope.at)
+            image = replace(image, local=named)
+        weighed = weigh(tx, scope, image)
+        if weighed is None or weighed.verb is not Verb.CREATE:
+            tx.outbox.close(scope.shop_id, change.id)
+            return None
+        digest = digest_of(scope.resource, None, weighed.patch, Verb.CREATE)
+        now = replace(change, patch=weighed.patch, frozen=weighed.image.local, base=None, digest=digest)
+        return self._hands.frozen(tx, now)
+
+    async def _passwords(self, resource: Resource, change: Change) -> Mapping[str, Secret]:
+        """A password for a new customer: the one that somebody sealed for this row, else a random one that nobody
+        knows."""
+        if resource.name != "customers":
+            return {}
+        shop_id = self._hands.shop.id
+        sealed = await self._hands.disk.state.run(lambda tx: tx.pushes.password(shop_id, change.row_id))
+        if sealed is None:
+            return {_FIELD: Secret(self._hands.dice.token(_PASSWORD_BYTES))}
+        opened = self._hands.sealer.open(sealed, shop=shop_id, field=_FIELD, generation=change.row_id)
+        return {_FIELD: Secret(opened.decode())}
+
+    async def doubted(self, resource: Resource, change: Change) -> bool:
+        """Look once more for a create whose answer was lost; True when it is settled by what was found.
+
+        Called after a look at the resource: had the record been there, its row would be bound and the change closed.
+        Absence needs two looks a minute apart; an order is never sent again without a person."""
+        rules, now = self._hands.rules, self._hands.clock.now()
+        looks = change.attempts
+        if looks < rules.doubt_looks:
+            later = replace(change, attempts=looks + 1, due_at=now + timedelta(seconds=rules.doubt_look_s))
+        elif resource.name == "orders":
+            later = replace(
+                change,
+                state=ChangeState.PARKED,
+                reason="it may have been placed, but the shop does not show it; approve to send it again",
+            )
+        else:
+            later = replace(change, state=ChangeState.READY, attempts=0, due_at=None)
+        await self._hands.disk.mirror.run(lambda tx: tx.outbox.save(self._hands.shop.id, later))
+        return False

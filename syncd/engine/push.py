@@ -1,0 +1,153 @@
+"""Pushing the changes of one shop: what is ready leaves, oldest first, records before what depends on them.
+
+Before a write leaves, a line goes into the push journal of the state database: so a crash at any moment leaves a change
+that is settled, ready, or known to be in doubt, never lost and never created twice (design section 8).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from syncd.domain.backoff import delay
+from syncd.domain.capability import Capabilities
+from syncd.domain.change import Change, ChangeState, Verb
+from syncd.domain.resource import Resource
+from syncd.domain.run import Tally
+from syncd.engine.creating import Creator
+from syncd.engine.hands import Hands
+from syncd.engine.sending import Sender
+from syncd.errors import LostAnswer, NotUnderstood, Rejected, Retry, SyncdError
+from syncd.ports import MirrorTx
+
+_WAITING = 1000
+_BATCH = 50
+Look = Callable[[Resource], Awaitable[None]]
+"""A quick look at a resource, for creates in doubt."""
+
+
+class Pusher:
+    """Sends the changes of one shop. `look` pulls a resource by its cheapest feed."""
+
+    def __init__(self, hands: Hands, look: Look) -> None:
+        self._hands = hands
+        self._look = look
+        self._sender = Sender(hands)
+        self._creator = Creator(hands)
+
+    async def recover(self) -> None:
+        """After a crash: a create that may have left is in doubt; an update is simply looked at and, if need be, sent
+        again (the same patch is harmless); what never left is ready."""
+        shop_id = self._hands.shop.id
+        lines = await self._hands.disk.state.run(lambda tx: tx.pushes.open(shop_id))
+        left = {line.change_id for line in lines}
+        now = self._hands.clock.now()
+
+        def sort_out(tx: MirrorTx) -> list[int]:
+            changes = tx.outbox.all(shop_id)
+            for change in changes:
+                if change.state is ChangeState.SENDING:
+                    doubt = change.id in left and change.verb is Verb.CREATE
+                    state = ChangeState.IN_DOUBT if doubt else ChangeState.READY
+                    tx.outbox.save(shop_id, replace(change, state=state, due_at=now, attempts=0))
+            return sorted(left - {change.id for change in changes})
+
+        for settled_id in await self._hands.disk.mirror.run(sort_out):
+            await self._hands.forget(settled_id)
+
+    async def push(
+        self, capabilities: Mapping[str, Capabilities], tally: Tally, *, only: frozenset[int] | None = None
+    ) -> int:
+        """Send what is ready and due; `only` restricts it to these changes. Returns how many were settled.
+
+        A fault puts its change off and is raised after the transaction that says so: GrantRevoked, Retry,
+        ScopeMissing."""
+        settled = 0
+        while not self._hands.drain.is_set():
+            batch = await self._next(only)
+            if not batch:
+                break
+            for change in batch:
+                if self._hands.drain.is_set():
+                    return settled
+                settled += await self._work(change, capabilities[change.resource], tally)
+        return settled
+
+    async def _next(self, only: frozenset[int] | None) -> list[Change]:
+        now, shop_id = self._hands.clock.now(), self._hands.shop.id
+        changes = await self._hands.disk.reader.run(lambda tx: tx.outbox.waiting(shop_id, _WAITING, now))
+        known = self._hands.resources
+        fitting = [each for each in changes if each.resource in known and (only is None or each.id in only)]
+        return _ordered(fitting, list(known))[:_BATCH]
+
+    async def _work(self, change: Change, caps: Capabilities, tally: Tally) -> bool:
+        resource = self._hands.resources[change.resource]
+        try:
+            if change.state is ChangeState.IN_DOUBT:
+                return await self._doubted(resource, change)
+            match change.verb:
+                case Verb.UPDATE:
+                    return await self._sender.update(resource, change, caps, tally)
+                case Verb.CREATE:
+                    return await self._creator.create(resource, change, caps, tally)
+                case Verb.DELETE:
+                    return await self._sender.delete(resource, change, tally)
+        except Rejected as problem:
+            tally.parked += 1
+            await self._park(change, f"the shop refused it: {problem.message}")
+            return False
+        except (LostAnswer, NotUnderstood) as problem:
+            lost = isinstance(problem, LostAnswer) and change.verb is Verb.CREATE
+            await self._put_off(change, problem, ChangeState.IN_DOUBT if lost else ChangeState.READY)
+            if isinstance(problem, NotUnderstood):
+                return False
+            raise
+        except Retry as problem:
+            await self._put_off(change, problem, ChangeState.READY)
+            raise
+
+    async def _doubted(self, resource: Resource, change: Change) -> bool:
+        await self._look(resource)
+        shop_id = self._hands.shop.id
+        still = await self._hands.disk.reader.run(lambda tx: tx.outbox.of_row(shop_id, resource.name, change.row_id))
+        if still is None or still.id != change.id:
+            await self._hands.forget(change.id)
+            return True
+        return await self._creator.doubted(resource, still)
+
+    async def _park(self, change: Change, reason: str) -> None:
+        shop_id, now = self._hands.shop.id, self._hands.clock.now()
+
+        def store(tx: MirrorTx) -> None:
+            current = tx.outbox.of_row(shop_id, change.resource, change.row_id) or change
+            tx.outbox.save(shop_id, replace(current, state=ChangeState.PARKED, reason=reason))
+            tx.outbox.refuse(shop_id, current, reason, now)
+
+        await self._hands.disk.mirror.run(store)
+        await self._hands.forget(change.id)
+        self._hands.log.warning(
+            "push.parked", shop=self._hands.shop.name, resource=change.resource, key=change.key, reason=reason
+        )
+
+    async def _put_off(self, change: Change, problem: SyncdError, state: ChangeState) -> None:
+        rules, shop_id = self._hands.rules, self._hands.shop.id
+        after_s = problem.after_s if isinstance(problem, Retry) else None
+        wait_s = delay(
+            min(change.attempts, 20), rules.fault_base_s, rules.fault_max_s, self._hands.dice.random(), after_s
+        )
+        due_at = self._hands.clock.now() + timedelta(seconds=wait_s)
+
+        def store(tx: MirrorTx) -> None:
+            current = tx.outbox.of_row(shop_id, change.resource, change.row_id)
+            if current is not None and current.id == change.id:
+                tries = 0 if state is ChangeState.IN_DOUBT else current.attempts
+                tx.outbox.save(
+                    shop_id, replace(current, state=state, attempts=tries, due_at=due_at, reason=problem.message)
+                )
+
+        await self._hands.disk.mirror.run(store)
+
+
+def _ordered(changes: Sequence[Change], names: Sequence[str]) -> list[Change]:
+    """Creates before the rest, in the order of resources (a customer before its order); then oldest first."""
+    depth = {name: place for place, name in enumerate(names)}
+    return sorted(changes, key=lambda c: (c.verb is not Verb.CREATE, depth[c.resource], c.claimed_at, c.id))

@@ -1,0 +1,124 @@
+"""Sending one update or delete: read, reconcile if the record moved, send, verify, settle."""
+
+from dataclasses import replace
+
+from syncd.domain.capability import Capabilities
+from syncd.domain.change import Change, ChangeState, Verb
+from syncd.domain.ledger import HintSource
+from syncd.domain.patch import Act
+from syncd.domain.record import Broken, Record, filled
+from syncd.domain.resource import Resource
+from syncd.domain.run import Tally
+from syncd.engine.claim import digest_of, weigh
+from syncd.engine.hands import READ, WRITE, Hands
+from syncd.engine.settling import own_part, settle, settle_delete
+from syncd.engine.sighting import Form, Scope, Seen
+from syncd.engine.take import bury, take
+from syncd.errors import NotUnderstood, Retry
+from syncd.ports import MirrorTx, Written
+
+
+class Sender:
+    """Sends updates and deletes of one shop."""
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
+
+    async def update(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally) -> bool:
+        """Send one update; True when the change is settled. Raises what the calls raise."""
+        tally.calls += 1
+        look = await self._hands.remote.one(resource, change.key, READ, caps.detail_path)
+        scope = self._hands.scope(resource)
+        if look.item is None:
+            await self._hands.disk.mirror.run(lambda tx: self._gone(tx, scope, change, look.ticket))
+            return False
+        if isinstance(look.item, Broken):
+            raise NotUnderstood(f"{change.resource}/{change.key}: {look.item.path}: {look.item.reason}")
+        record = self._hands.remote.decode(resource, look.item)
+        if isinstance(record, Broken):
+            raise NotUnderstood(f"{change.resource}/{change.key}: {record.path}: {record.reason}")
+        record = filled(
+            await self._hands.looker.completed(resource, caps, change.key, record, READ, tally), caps.detail_shape
+        )
+        seen = Seen(look.item, record, look.ticket, Form.DETAILED)
+        ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change, seen))
+        if ready is None:
+            return True
+        answer, ticket = await self._send_update(resource, ready, seen, caps, tally)
+        settlement = await self._hands.disk.mirror.run(
+            lambda tx: settle(tx, self._hands.scope(resource), ready, record, answer, ticket)
+        )
+        await self._hands.forget(ready.id)
+        tally.updated += 1
+        self._hands.say(ready, settlement)
+        return True
+
+    def _prepare(self, tx: MirrorTx, scope: Scope, change: Change, seen: Seen) -> Change | None:
+        """Reconcile with what was just read, and freeze what is left to send. None: nothing is, the change is
+        closed."""
+        take(tx, scope, [seen])
+        image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
+        if image is None:
+            raise Retry("the row is held by somebody else")
+        weighed = weigh(tx, scope, image)
+        if weighed is None or weighed.verb is not Verb.UPDATE:
+            tx.outbox.close(scope.shop_id, change.id)
+            if weighed is not None:
+                tx.hints.leave(scope.shop_id, scope.resource.name, [change.key], HintSource.LOCAL, scope.at)
+            return None
+        digest = digest_of(scope.resource, weighed.image.base, weighed.patch, Verb.UPDATE)
+        if (why := tx.outbox.was_refused(scope.shop_id, scope.resource.name, change.row_id, digest)) is not None:
+            tx.outbox.save(scope.shop_id, replace(change, state=ChangeState.PARKED, reason=why))
+            return None
+        return self._hands.frozen(tx, replace(
+            change, patch=weighed.patch, frozen=weighed.image.local, base=weighed.image.base, digest=digest
+        ))  # fmt: skip
+
+    def _gone(self, tx: MirrorTx, scope: Scope, change: Change, ticket: int) -> None:
+        """The shop has no such record any more: an edit against a deletion is a conflict, and waits for a person."""
+        tx.outbox.save(
+            self._hands.shop.id, replace(change, state=ChangeState.PARKED, reason="the shop no longer has it")
+        )
+        bury(tx, scope, [(change.key, ticket)])
+
+    async def _send_update(
+        self, resource: Resource, change: Change, seen: Seen, caps: Capabilities, tally: Tally
+    ) -> tuple[Record, int]:
+        """Send the record's own part and each element that has an address of its own; return what the shop has then."""
+        own = own_part(resource, change.patch)
+        written: Written | None = None
+        if own:
+            await self._hands.journal(change, "record")
+            tally.calls += 1
+            written = await self._hands.writer.update(resource, change.key, own, seen.item, WRITE, None)
+        for name, changes in change.patch.children.items():
+            child = resource.child_by_name[name]
+            if not child.endpoint:
+                continue
+            for each in changes:
+                await self._hands.journal(change, each.path)
+                tally.calls += 1
+                key = str((each.before.fields.get("token") if each.before else None) or "")
+                if each.act is Act.ADD:
+                    await self._hands.writer.add_element(resource, child, change.key, each.fields, WRITE)
+                elif each.act is Act.EDIT:
+                    await self._hands.writer.edit_element(resource, child, change.key, key, each.fields, WRITE)
+                else:
+                    await self._hands.writer.remove_element(resource, child, change.key, key, WRITE)
+                written = None
+        if written is not None:
+            answer = self._hands.answered(resource, written, caps)
+            if answer is not None:
+                return answer, written.ticket
+        return await self._hands.read_back(resource, change.key, caps, tally)
+
+    async def delete(self, resource: Resource, change: Change, tally: Tally) -> bool:
+        """Delete the record at the shop; True: its base has ended."""
+        scope = self._hands.scope(resource)
+        sending = await self._hands.disk.mirror.run(lambda tx: self._hands.frozen(tx, change))
+        await self._hands.journal(sending, "record")
+        tally.calls += 1
+        written = await self._hands.writer.delete(resource, change.key, WRITE, None)
+        await self._hands.disk.mirror.run(lambda tx: settle_delete(tx, scope, sending, written.ticket))
+        await self._hands.forget(change.id)
+        return True
