@@ -188,7 +188,7 @@ class ShopWorker:
         ended_at = self._clock.now()
         counts = asdict(tally)
         run = Run(self.shop.name, job, resource.name, feed, outcome, started_at, ended_at, counts, message)
-        await self._journal(run)
+        await self.journal(run)
         return run
 
     async def _look_at(
@@ -240,7 +240,8 @@ class ShopWorker:
         caps = Capabilities(learned_at=self._clock.now(), available=False, why_not=problem.message)
         await self._disk.mirror.run(lambda tx: tx.books.save_capabilities(self.shop.id, resource.name, caps))
 
-    async def _journal(self, run: Run) -> None:
+    async def journal(self, run: Run) -> None:
+        """Tell the log, who watches, and the journal of runs how a run ended."""
         self._watcher.ended(self.shop.name, run.resource, run)
         facts = {name: value for name, value in run.counts.items() if value}
         say = self._log.info if run.outcome in (Outcome.DONE, Outcome.DRAINED) else self._log.warning

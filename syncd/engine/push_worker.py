@@ -1,0 +1,97 @@
+"""All the writing of one shop: local edits are noticed, claimed and sent, one run per go.
+
+Shares the reader's capabilities and its quick looks. Faults end the run as `later`, what needs a person as `person`;
+GrantRevoked concerns the whole shop and is raised.
+"""
+
+from dataclasses import asdict
+
+from syncd.domain.capability import Capabilities
+from syncd.domain.change import Change, ChangeState
+from syncd.domain.resource import Resource
+from syncd.domain.run import Outcome, Run, Tally
+from syncd.engine.claim import Claim
+from syncd.engine.hands import Hands
+from syncd.engine.notice import Noticer
+from syncd.engine.push import Pusher
+from syncd.engine.worker import ShopWorker
+from syncd.errors import NeedsPerson, NotUnderstood, Retry
+from syncd.ports import MirrorTx
+
+
+class PushWorker:
+    """Writes to one shop. `recovered` is False until the journal was taken in."""
+
+    def __init__(self, hands: Hands, reader: ShopWorker) -> None:
+        self._hands = hands
+        self._reader = reader
+        self._noticer = Noticer(hands)
+        self._pusher = Pusher(hands, self._look)
+        self._recovered = False
+
+    async def notice(self) -> dict[Claim, int]:
+        """Claim what was edited; returns how many rows came out how."""
+        await self._recover()
+        return await self._noticer.notice()
+
+    async def scan(self) -> dict[Claim, int]:
+        """Compare mirror and base in full, then claim what was found."""
+        await self._recover()
+        await self._noticer.scan()
+        return await self._noticer.notice()
+
+    async def push(self, *, only: frozenset[int] | None = None) -> Run:
+        """Claim what was edited and send what is ready; `only` sends these changes and nothing else."""
+        started_at = self._hands.clock.now()
+        tally = Tally()
+        outcome, message = Outcome.DONE, ""
+        try:
+            await self._recover()
+            if only is None:
+                counts = await self._noticer.notice()
+                tally.parked += counts[Claim.HELD]
+            tally.seen = await self._pusher.push(await self._capabilities(), tally, only=only)
+            outcome = Outcome.PARTIAL if tally.parked else Outcome.DONE
+        except (Retry, NotUnderstood) as problem:
+            outcome, message = Outcome.LATER, problem.message
+        except NeedsPerson as problem:
+            outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()
+        run = Run(
+            self._hands.shop.name,
+            "push",
+            "",
+            "",
+            outcome,
+            started_at,
+            self._hands.clock.now(),
+            asdict(tally),
+            message,
+        )
+        await self._reader.journal(run)
+        return run
+
+    async def waiting(self) -> list[Change]:
+        """The changes that are neither settled nor parked."""
+        shop_id = self._hands.shop.id
+        changes = await self._hands.disk.reader.run(lambda tx: tx.outbox.all(shop_id))
+        return [change for change in changes if change.state is not ChangeState.PARKED]
+
+    async def restless(self) -> int:
+        """How many touched rows are not claimed yet: creates that must be quiet first."""
+
+        def count(tx: MirrorTx) -> int:
+            return sum(tx.local.count_touched(self._hands.shop.id).values())
+
+        return await self._hands.disk.reader.run(count)
+
+    async def _recover(self) -> None:
+        if not self._recovered:
+            await self._pusher.recover()
+            self._recovered = True
+
+    async def _capabilities(self) -> dict[str, Capabilities]:
+        names = {change.resource for change in await self.waiting()}
+        return await self._reader.discover([each for name, each in self._hands.resources.items() if name in names])
+
+    async def _look(self, resource: Resource) -> None:
+        await self._reader.pull([resource], quick=True, job="push")
