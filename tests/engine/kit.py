@@ -17,6 +17,7 @@ from syncd.domain.resources import BY_NAME, RESOURCES
 from syncd.domain.run import Run
 from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop, ShopState
+from syncd.engine.budget_transactions import BudgetRules
 from syncd.engine.budgeter import Budgeter
 from syncd.engine.rules import PullRules
 from syncd.engine.worker import ShopWorker
@@ -180,7 +181,9 @@ async def sat_at(
     known = await disk.reader.run(lambda tx: tx.books.shops())
     shop = known[0] if known else await disk.mirror.run(lambda tx: tx.books.add_shop(_shop(clock)))
     floor = await disk.reader.run(lambda tx: tx.ledger.highest_ticket(shop.id))
-    budget = Budgeter(shop.id, f"{CLIENT}/1202", state=disk.state, clock=clock, dice=dice, floor=floor)
+    # The owner has set the shop's figures right: a shop without a header could not tell them.
+    figures = BudgetRules(size=sim.bucket_size, leak=sim.leak)
+    budget = Budgeter(shop.id, f"{CLIENT}/1202", state=disk.state, clock=clock, dice=dice, rules=figures, floor=floor)
     gateway = ShopGateway(shop, wire, GivenTokens(sim), budget, clock, dice, RemoteSettings())
     worker = ShopWorker(
         shop, remote=gateway, disk=disk, clock=clock, log=log, rules=rules or PullRules(), watcher=Silent()
