@@ -1,6 +1,6 @@
 """`syncd doctor`: what is wrong here, what each shop can do, and the next step.
 
-First what can be seen without a shop (settings, key, disk, revisions), then each shop: grant, answer, clock, capabilities.
+First what can be seen without a shop (settings, key, disk, revisions), then each shop: grant, answer, capabilities.
 A check never raises what it finds; it tells it. Costs a call or two a shop, and ten a resource that is not known yet.
 """
 

@@ -3,11 +3,12 @@
 Must not know how a bar is drawn (`cli/progress_bar.py`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from syncd.domain.run import Run
 from syncd.host.clock import SystemClock
-from syncd.ports import Clock, Log
+from syncd.ports import Clock, Log, Watcher
 
 
 @dataclass(slots=True)
@@ -114,3 +115,28 @@ class LogWatcher:
         """A walk has ended."""
         self._stretches.end(shop, resource)
         self._told_s.pop((shop, resource), None)
+
+
+class BudgetedWatcher:
+    """Passes on what it is told, with the seconds that the walk waited for the call budget (satisfies `ports.Watcher`).
+
+    `waited` gives the seconds that the shop's calls have waited so far, all together."""
+
+    def __init__(self, inner: Watcher, waited: Callable[[], float]) -> None:
+        self._inner = inner
+        self._waited = waited
+        self._before: dict[str, float] = {}
+
+    def began(self, shop: str, resource: str, feed: str, total: int | None) -> None:
+        """A walk begins."""
+        self._before[resource] = self._waited()
+        self._inner.began(shop, resource, feed, total)
+
+    def page(self, shop: str, resource: str, pages: int, rows: int, waited_s: float) -> None:
+        """A page is stored."""
+        waited_s = max(waited_s, self._waited() - self._before.get(resource, 0.0))
+        self._inner.page(shop, resource, pages, rows, waited_s)
+
+    def ended(self, shop: str, resource: str, run: Run) -> None:
+        """A walk has ended."""
+        self._inner.ended(shop, resource, run)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, TextIO, TypeVar, cast
 
+from syncd.errors import SettingsProblem
 from syncd.host import logs, signals
 from syncd.ports import Watcher
 from syncd.service.settings import Loaded, load
@@ -45,6 +46,7 @@ def perform(
     `told` hears that a signal came; without it a signal ends the job at once, with KeyboardInterrupt. A `quiet` job has
     a screen of its own: beside it, on a terminal, only trouble is worth a line."""
     loaded = config if isinstance(config, Loaded) else load(config)
+    _refuse_nowhere(loaded)
     settings = loaded.settings.log
     on_terminal = sys.stderr.isatty()
     level = "warning" if quiet and on_terminal and settings.level == "info" else settings.level
@@ -55,6 +57,16 @@ def perform(
             return await _listening(house, job, told)
 
     return asyncio.run(work())
+
+
+def _refuse_nowhere(loaded: Loaded) -> None:
+    """Somebody who runs a command in the wrong folder is better told so than led to an empty database."""
+    file = Path(loaded.mirror_url.removeprefix("sqlite:///"))
+    if loaded.file is None and loaded.mirror_url.startswith("sqlite:///") and not file.exists():
+        raise SettingsProblem(
+            f"there is no settings file, and no mirror at {file}",
+            hint="syncd init    (or name the settings: --config FILE)",
+        )
 
 
 async def _listening(house: House, job: Callable[[House], Awaitable[T]], told: Callable[[str], None] | None) -> T:

@@ -76,7 +76,7 @@ def _told(mistake: dict[str, Any], field: FieldInfo | None) -> str:
     text = _KINDS.get(mistake["type"]) or mistake["msg"].removeprefix("Value error, ")
     text = text.replace("Input should be", "must be")
     extra = field.json_schema_extra if field else None
-    hidden = isinstance(extra, dict) and extra.get("hidden")
+    hidden = mistake["type"] == "value_error" or (isinstance(extra, dict) and extra.get("hidden"))
     if not hidden and isinstance(mistake.get("input"), str | int | float | bool):
         text += f", not {mistake['input']!r}"
     if field is not None and isinstance(field.default, str | int | float | bool) and field.default != "":

@@ -34,7 +34,7 @@ from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
 from syncd.remote.settings import RemoteSettings
 from syncd.service.hush import HushedExchange, HushedSealer
-from syncd.service.progress import LogWatcher
+from syncd.service.progress import BudgetedWatcher, LogWatcher
 from syncd.service.settings import Loaded
 from syncd.store.disk import StoreDisk, open_disk
 from syncd.store.pglock import PostgresExchangeLocks
@@ -170,7 +170,7 @@ class House:
             clock=self.clock,
             log=self.log,
             rules=self.rules,
-            watcher=self.watcher,
+            watcher=BudgetedWatcher(self.watcher, lambda: sum(each.waited_s for each in budgeter.waited.values())),
         )
         return Workplace(shop, tokens, budgeter, remote, worker)
 
