@@ -59,10 +59,12 @@ test: setup ## all tests, on SQLite and a real PostgreSQL
 	@$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)
 
 check: setup ## style, types, and the rules of the house
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/house/test_layers.py tests/house/test_tidy.py
+	@failed=; \
+	$(BIN)/ruff check . || failed=1; \
+	$(BIN)/ruff format --check . || failed=1; \
+	$(BIN)/mypy || failed=1; \
+	$(BIN)/python -m pytest -q tests/house/test_layers.py tests/house/test_tidy.py || failed=1; \
+	test -z "$$failed"
 
 format: setup ## put the code in shape
 	@$(BIN)/ruff check --fix-only -q .
