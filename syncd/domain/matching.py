@@ -4,7 +4,7 @@ Ids of elements do not help where a shop issues them anew at each write; row ids
 row that base was stored for. Must not decide what becomes of an element.
 """
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -47,25 +47,21 @@ def _pair_more(paired: dict[int, int], left: Sequence[Element | None], right: Se
 
 
 def tokens(child: Child) -> tuple[Token, ...]:
-    """The ways to find an element in what the shop shows: equal keys; among those first what is the same to a letter,
-    then what has the shop's own id, then what says the same."""
-    key, every, shops, content = _key(child), _every(child), _shops(child), _content(child)
-
-    def with_id(element: Element) -> Hashable | None:
-        own = shops(element)
-        return None if own is None else (key(element), own)
-
-    return (lambda e: (key(e), every(e)), with_id, lambda e: (key(e), content(e)), key)
+    """The ways to find elements again in the record that they were seen in: what is the same to a letter first."""
+    key, every, content = _key(child), _every(child), _content(child)
+    return (lambda e: (key(e), every(e)), lambda e: (key(e), content(e)), key)
 
 
 def trios(child: Child, base: Sequence[Element], local: Sequence[Element], remote: Sequence[Element]) -> list[Trio]:
     """The elements of three lists, each once: those of base in order, then new local ones, then new remote ones."""
-    here = _at_home(child, base, local)
-    there = _at_the_shop(child, base, {place: local[i] for place, i in here.items()}, remote)
+    repeated = _repeated(child, base, local, remote)
+    name = _name(child, repeated, remote)
+    here = _at_home(child, repeated, name, (base, local, remote))
+    there = _at_the_shop(child, name, base, here, remote)
     here_known, there_known = frozenset(here.values()), frozenset(there.values())
     new_here = [place for place in range(len(local)) if place not in here_known]
     new_there = [place for place in range(len(remote)) if place not in there_known]
-    both = _new_pairs(child, [local[p] for p in new_here], [remote[p] for p in new_there])
+    both = _new_pairs(child, name, [local[p] for p in new_here], [remote[p] for p in new_there])
 
     found = [
         Trio(
@@ -93,57 +89,80 @@ def key_is_the_shops(child: Child) -> bool:
     )
 
 
-def _at_home(child: Child, base: Sequence[Element], local: Sequence[Element]) -> dict[int, int]:
+def _repeated(
+    child: Child, base: Sequence[Element], local: Sequence[Element], remote: Sequence[Element]
+) -> frozenset[Hashable]:
+    """The keys that do not tell elements apart. Rows that users copied do not make a key of the shop's ambiguous."""
+    key, keyless = _key(child), key_is_the_shops(child)
+    counts = [Counter(key(e) for e in found) for found in (base, remote, () if keyless else local)]
+    return frozenset(token for count in counts for token, times in count.items() if times > 1)
+
+
+def _name(child: Child, repeated: frozenset[Hashable], remote: Sequence[Element]) -> Token:
+    """What an element is known by: its key; where that repeats, all that people may write and the shop shows, so that
+    an edited element is another one. Only then is it the same at each look which of two equals is which."""
+    key = _key(child)
+    content = _content(child, [n for n in _writable(child) if all(n in element.fields for element in remote)])
+
+    def name(element: Element) -> Hashable:
+        own = key(element)
+        return (own, content(element)) if own in repeated else own
+
+    return name
+
+
+def _at_the_shop(
+    child: Child, name: Token, base: Sequence[Element], here: Mapping[int, int], remote: Sequence[Element]
+) -> dict[int, int]:
+    """The elements of base among those that the shop shows. Of two that are alike in everything the one that is still
+    here is found first: else the echo of removing one would remove the other."""
+    every = _every(child)
+    kept = [element if place in here else None for place, element in enumerate(base)]
+    found: dict[int, int] = {}
+    for way in (lambda e: (name(e), every(e)), name):
+        _pair_more(found, kept, remote, way)
+        _pair_more(found, base, remote, way)
+    return found
+
+
+def _at_home(
+    child: Child,
+    repeated: frozenset[Hashable],
+    name: Token,
+    copies: tuple[Sequence[Element], Sequence[Element], Sequence[Element]],
+) -> dict[int, int]:
     """The elements of base among the rows that users edit."""
-    key, content_and_key = _key(child), tokens(child)[2]
+    (base, local, remote), key = copies, _key(child)
 
     def row(element: Element) -> Hashable | None:
         return element.row_id
 
-    def row_and_key(element: Element) -> Hashable | None:
-        return None if element.row_id is None else (element.row_id, key(element))
+    def row_and_name(element: Element) -> Hashable | None:
+        return None if element.row_id is None else (element.row_id, name(element))
 
+    found = pair(base, local, row_and_name)
     if not key_is_the_shops(child):
-        return pair(base, local, row_and_key, content_and_key, key)
+        _pair_more(found, base, local, name)
+        return found
     # The row decides before the key here: who writes into a read-only key makes no other element of it.
-    found = pair(base, local, row_and_key, row, content_and_key, _own_key(child))
-    # And rows written anew without their keys (DELETE, then INSERT) are what they say.
+    _pair_more(found, [None if key(element) in repeated else element for element in base], local, row)
+    _pair_more(found, base, local, lambda e: None if _keyless(child, e) and key(e) not in repeated else name(e))
+    # And rows written anew without their keys, or with made-up ones (DELETE, then INSERT), are what they say.
     lost = [place for place in range(len(base)) if place not in found]
-    known = frozenset(found.values())
-    anew = [p for p in range(len(local)) if p not in known and _keyless(child, local[p])]
+    known, issued = frozenset(found.values()), frozenset(key(element) for element in remote)
+    anew = [
+        p for p in range(len(local)) if p not in known and (_keyless(child, local[p]) or key(local[p]) not in issued)
+    ]
     again = pair([base[p] for p in lost], [local[p] for p in anew], _content(child))
     return found | {lost[i]: anew[j] for i, j in again.items()}
 
 
-def _at_the_shop(
-    child: Child, base: Sequence[Element], ours: Mapping[int, Element], remote: Sequence[Element]
-) -> dict[int, int]:
-    """The elements of base among those that the shop shows. Where keys repeat, what nobody changed is found first, then
-    what both changed alike, so that a change that has arrived is not taken for another one."""
-    same_to_a_letter, with_id, same_content, key = tokens(child)
-    content = _content(child)
-    still = [e if p in ours and content(ours[p]) == content(e) else None for p, e in enumerate(base)]
-    moved = [ours[p] if p in ours and content(ours[p]) != content(e) else None for p, e in enumerate(base)]
-    paired: dict[int, int] = {}
-    steps = (
-        (still, same_to_a_letter),
-        (base, with_id),
-        (still, same_content),
-        (moved, same_content),
-        (base, same_content),
-        (base, key),
-    )
-    for left, way in steps:
-        _pair_more(paired, left, remote, way)
-    return paired
-
-
-def _new_pairs(child: Child, local: Sequence[Element], remote: Sequence[Element]) -> dict[int, int]:
+def _new_pairs(child: Child, name: Token, local: Sequence[Element], remote: Sequence[Element]) -> dict[int, int]:
     """Elements that both sides have and base has not: by key. Where only the shop gives keys, also where nothing speaks
     against it (the answer to an element that we sent was lost, or both sides added the same)."""
     if not key_is_the_shops(child):
-        return pair(local, remote, tokens(child)[2], _key(child))
-    paired = pair(local, remote, _own_key(child))
+        return pair(local, remote, name)
+    paired = pair(local, remote, lambda e: None if _keyless(child, e) else name(e))
     taken = set(paired.values())
     for here, ours in enumerate(local):
         if here in paired:
@@ -175,7 +194,7 @@ def _as_base_has(child: Child, base: Element, local: Element) -> Element:
         for name, value in local.fields.items()
         if value is not None or name not in child.by_name or child.by_name[name].access is not Access.READ
     }
-    return replace(local, fields=kept)
+    return replace(local, fields=kept, extra={**base.extra, **local.extra})
 
 
 def _keyless(child: Child, element: Element) -> bool:
@@ -187,31 +206,19 @@ def _key(child: Child) -> Token:
     return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
 
 
-def _own_key(child: Child) -> Token:
-    key = _key(child)
-    return lambda element: None if _keyless(child, element) else key(element)
+def _writable(child: Child) -> list[str]:
+    return [field.name for field in child.fields if field.access is not Access.READ]
 
 
-def _content(child: Child) -> Token:
-    """What people may write."""
-    kinds = [(field.name, field.kind) for field in child.fields if field.access is not Access.READ]
+def _content(child: Child, names: Sequence[str] | None = None) -> Token:
+    """What people may write, or some of it."""
+    kinds = [(name, child.by_name[name].kind) for name in (_writable(child) if names is None else names)]
     return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
 
 
 def _every(child: Child) -> Token:
     kinds = [(field.name, field.kind) for field in child.fields]
     return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
-
-
-def _shops(child: Child) -> Token:
-    """What only the shop sets, if it has set anything."""
-    kinds = [(field.name, field.kind) for field in child.fields if field.access is Access.READ]
-
-    def own(element: Element) -> Hashable | None:
-        values = tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
-        return values if any(value is not None for value in values) else None
-
-    return own
 
 
 def _labelled(child: Child, found: list[Trio]) -> list[Trio]:

@@ -426,6 +426,44 @@ def test_equals_are_told_apart_by_what_else_they_say() -> None:
     assert [(c.act, c.before and c.before.fields["compare_price_id"]) for c in changes] == [(Act.REMOVE, 2)]
 
 
+def test_a_row_whose_key_was_rewritten_stays_with_what_it_says_now() -> None:
+    def bilingual(*elements: Element) -> Record:
+        return replace(product(), children={"locales": elements})
+
+    def locale(language: str, title: str, row_id: int | None = None) -> Element:
+        return Element({"language_id": language, "title": title}, row_id=row_id)
+
+    # The shop changed the very element whose row became another one here, and wins.
+    decision = decide(
+        bilingual(locale("de", "alt", 1)),
+        bilingual(locale("fr", "alt", 1)),
+        bilingual(locale("de", "neu")),
+        {"locales": Choice.REMOTE},
+    )
+    assert decision.local_after == bilingual(locale("fr", "alt"), locale("de", "neu"))
+    assert decision.local_after is not None
+    assert [e.row_id for e in decision.local_after.children["locales"]] == [1, None]
+
+
+def test_the_echo_of_removing_one_of_two_twins_leaves_the_other() -> None:
+    def bound(*rows: int | None) -> Record:
+        elements = tuple(Element({"license_id": 1, "price_id": 2}, row_id=row) for row in rows)
+        return replace(product(), children={"price_license_binding": elements})
+
+    decision = decide(bound(1, 2), bound(2), bound(None))
+    assert not decision.to_remote
+    assert decision.local_after == bound(2)
+
+
+def test_a_row_that_says_nothing_yet_is_not_sent() -> None:
+    decision = reconcile(
+        CUSTOMERS, customer(), customer(Element({"token": None, "city": None}, row_id=4)), customer(), Policy()
+    )
+    assert not decision.to_remote
+    assert decision.local_after is not None
+    assert len(decision.local_after.children["addresses"]) == 1
+
+
 def test_a_list_that_was_not_shown_stays() -> None:
     base = customer(address("x", "Kiel", 1))
     decision = reconcile(CUSTOMERS, base, customer(address("x", "Rome", 1)), Record({"token": "c1"}), Policy())
