@@ -71,7 +71,7 @@ class Cursor:
             mark = walk.started_at - overlap
             done = replace(done, watermark=mark if self.watermark is None else max(self.watermark, mark))
         if walk.feed in (Feed.WHOLE, Feed.TRIMMED):
-            done = replace(done, walked_at=at, pages_last=walk.page, filled_at=self.filled_at or at)
+            done = replace(done, walked_at=at, pages_last=max(1, walk.page - 1), filled_at=self.filled_at or at)
         if walk.feed is Feed.WHOLE:
             done = replace(done, audited_at=at)
         return done

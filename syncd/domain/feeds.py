@@ -79,8 +79,10 @@ def _quick(resource: Resource, caps: Capabilities, cursor: Cursor) -> Choice:
     return Choice(Feed.WHOLE, "no filter is honoured and nothing cheaper is known")
 
 
-def calls_of(choice: Choice, caps: Capabilities, cursor: Cursor, count: int | None) -> int | None:
-    """How many calls the look costs when nothing changed; None where the length of the listing is not known."""
+def calls_of(resource: Resource, choice: Choice, caps: Capabilities, cursor: Cursor, count: int | None) -> int | None:
+    """How many calls the look costs when nothing changed; None where the length of the listing is not known.
+
+    A first fill looks at every record by itself too where listings show a part only."""
     match choice.feed:
         case Feed.WINDOW:
             return 1
@@ -88,8 +90,12 @@ def calls_of(choice: Choice, caps: Capabilities, cursor: Cursor, count: int | No
             return 2
         case Feed.WHOLE | Feed.TRIMMED:
             pages = 1 if caps.pages is False else pages_of(count, caps.page_size) or cursor.pages_last
-            counting = 1 if caps.counts else 0
-            return None if pages is None else pages + counting + (0 if counting else 1)
+            if pages is None:
+                return None
+            counting = bool(caps.counts) and caps.pages is not None
+            past_end = not (counting and caps.pages is False)  # else the count says that one answer was all
+            looks = count or 0 if cursor.filled_at is None and needs_look(resource, caps) else 0
+            return pages + counting + past_end + looks
 
 
 def missing_children(resource: Resource, caps: Capabilities) -> tuple[Child, ...]:

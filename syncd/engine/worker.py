@@ -110,7 +110,9 @@ class ShopWorker:
             if count is None and caps.counts:
                 count = await self._remote.count(resource, Purpose(CallClass.USER, "estimate", "count"))
             choice = self._choice(resource, caps, cursor, quick=quick)
-            costs.append(Cost(resource.name, choice.feed.value, calls_of(choice, caps, cursor, count), choice.why))
+            costs.append(
+                Cost(resource.name, choice.feed.value, calls_of(resource, choice, caps, cursor, count), choice.why)
+            )
         return costs
 
     def _policy(self, resource: Resource) -> Policy:
