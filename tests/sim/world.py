@@ -75,7 +75,7 @@ def draw(seed: int) -> Plan:
         faults=_faults(luck),
         busy=luck.choice((0.0, 0.0, 0.001, 0.005)),
         quick_s=luck.choice((900.0, 1800.0, 3600.0)),
-        walk_s=luck.choice((3.0, 4.0, 6.0)) * 3600,
+        walk_s=luck.choice((2.0, 3.0, 4.0)) * 3600,
         edit_every_s=luck.choice((300.0, 900.0, 2400.0)),
         deaths=tuple(int(10 ** luck.uniform(1.3, 4.3)) for _ in range(luck.randrange(7))),
         outages=tuple(_outage(luck, shops) for _ in range(luck.randrange(3))),
@@ -117,5 +117,5 @@ def _setting(luck: Random) -> str:
     name = luck.choice(sorted(set(KINDS) - FIXED))
     kind: Any = KINDS[name]
     if kind == frozenset[str]:
-        return f"{name}={luck.choice(('', 'title', 'comment,last_name'))}"
+        return f"{name}={luck.choice(('', 'notes', 'comment,last_name'))}"
     return f"{name}={luck.choice(get_args(kind) or (True, False))}"
