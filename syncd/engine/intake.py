@@ -10,7 +10,7 @@ from dataclasses import replace
 from syncd.domain.capability import Order
 from syncd.domain.cursor import Cursor, Feed
 from syncd.domain.feeds import finds_changes, needs_look
-from syncd.domain.ledger import Known
+from syncd.domain.ledger import HintSource, Known
 from syncd.domain.record import Broken, Item, Page, Record, filled
 from syncd.domain.shop import Shop
 from syncd.engine.discovery import order_of, trimmed_fields
@@ -134,10 +134,20 @@ class Intake:
             return page
         trip.tally.calls += 1
         whole = await self._remote.page(Listing(trip.resource, trip.walk.page), trip.purpose)
-        trip.keys.update(keys)
         shown = {item.key for item in whole.items}
+        await self._hinted(trip, [item.key for item in differs if item.key not in shown])
         rest = tuple(item for item in page.items if item.key not in shown and item not in differs)
         return replace(whole, items=(*whole.items, *rest))
+
+    async def _hinted(self, trip: Trip, keys: Sequence[str]) -> None:
+        """Records that moved to another page between the two answers: they are there, and are looked at directly.
+        Where that cannot be done they count as not seen yet."""
+        if not keys or not trip.caps.detail_path:
+            return
+        name, now = trip.resource.name, self._clock.now()
+        await self._disk.mirror.run(lambda tx: tx.hints.leave(self._shop.id, name, keys, HintSource.LISTING, now))
+        trip.keys.update(keys)
+        trip.tally.hints += len(keys)
 
     def _learn_paging(self, trip: Trip, page: Page) -> None:
         """A second page that shows other records proves paging, also where discovery saw one page only."""
