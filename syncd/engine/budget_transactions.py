@@ -111,6 +111,12 @@ def bucket_now(tx: StateTx, key: str) -> Bucket | None:
     return None if stored is None else recover(stored, tx.now())
 
 
+def mark(tx: StateTx, key: str, floor: int) -> int:
+    """The highest ticket granted so far. Counts nothing and writes nothing."""
+    stored = tx.budget.load(key)
+    return max(floor, 0 if stored is None else stored.granted)
+
+
 def _held(tx: StateTx, key: str, rules: BudgetRules, floor: int) -> tuple[Bucket, float]:
     """The stored bucket or a first one, with the leak of the settings and a counter that never falls behind.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from syncd.domain.budget import CallClass, Granted, Wait, heard, paused, refused
-from syncd.engine.budget_transactions import Ask, BudgetRules, Correction, correct, settle_size, take
+from syncd.engine.budget_transactions import Ask, BudgetRules, Correction, correct, mark, settle_size, take
 from syncd.errors import DatabaseBusy
 from syncd.ports import Clock, Dice, Purpose, StateTx, Writer
 
@@ -96,6 +96,10 @@ class Budgeter:
         """Take in a 503: the shop is out of service for `after_s` seconds, or for as long as the rules say."""
         pause_s = self._rules.pause_s if after_s is None else after_s
         await self._correct(lambda bucket, t: paused(bucket, pause_s, t))
+
+    async def mark(self) -> int:
+        """The highest ticket that any process was granted so far. Raises DatabaseBusy."""
+        return await self._state.run(partial(mark, key=self._bucket, floor=self._floor))
 
     async def _granted(self, purpose: Purpose, calls: int, asked_s: float) -> Granted:
         while True:

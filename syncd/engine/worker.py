@@ -7,6 +7,7 @@ bug comes out of here as an exception. GrantRevoked concerns the whole shop and 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Protocol
 
 from syncd.domain.budget import CallClass
 from syncd.domain.capability import Capabilities
@@ -37,8 +38,15 @@ class Cost:
     why: str
 
 
+class Pushing(Protocol):
+    """What the timetable asks of the writing side (`engine/push_worker.py`)."""
+
+    async def push(self) -> Run: ...
+    async def scan(self) -> object: ...
+
+
 class ShopWorker:
-    """Reads one shop. Set `drain` to stop it between two pages."""
+    """Reads one shop. Set `drain` to stop it between two pages. `pusher` writes, where somebody built one."""
 
     def __init__(
         self,
@@ -54,6 +62,7 @@ class ShopWorker:
     ) -> None:
         self.shop = shop
         self.drain = asyncio.Event()
+        self.pusher: Pushing | None = None
         self._remote = remote
         self._disk = disk
         self._clock = clock
@@ -117,6 +126,10 @@ class ShopWorker:
 
     def _policy(self, resource: Resource) -> Policy:
         return self._policies.get(resource.name, Policy())
+
+    async def is_filled(self, name: str) -> bool:
+        """Whether the first fill of a resource has ended (or the shop does not offer it)."""
+        return (await self._cursor(name)).filled_at is not None
 
     async def _cursor(self, name: str) -> Cursor:
         return await self._disk.reader.run(lambda tx: tx.books.cursor(self.shop.id, name))

@@ -7,7 +7,7 @@ network.
 """
 
 from syncd.ports.disk import Disk, MirrorTx, StateTx, Writer
-from syncd.ports.pushing import ConflictTable, HistoryTable, LocalTable, OutboxTable, PushJournal
+from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
 from syncd.ports.wire import (
     Admission,
@@ -43,6 +43,7 @@ __all__ = [
     "Journal",
     "LedgerTable",
     "Listing",
+    "LocalSignal",
     "LocalTable",
     "Log",
     "Look",

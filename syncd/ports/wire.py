@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from syncd.domain.budget import CallClass
 from syncd.domain.patch import Patch
-from syncd.domain.record import Broken, Item, Page, Record, Value
+from syncd.domain.record import Broken, Element, Item, Page, Record, Value
 from syncd.domain.resource import Child, Resource
 from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
@@ -33,12 +33,14 @@ class Admission(Protocol):
     """The call budget of one shop, as the wire needs it. Every single HTTP call to the shop has a ticket.
 
     `ticket` waits until `calls` calls are admitted and returns the ticket counter; `heard` takes in a used/size header;
-    `refused` a 429 (`after_s` from Retry-After, None where not said)."""
+    `refused` a 429 (`after_s` from Retry-After, None where not said). `mark` is the highest ticket granted so far, by
+    whomever: what was read under a ticket up to it may be older than this moment. Raises DatabaseBusy."""
 
     async def ticket(self, purpose: Purpose, calls: int = 1) -> int: ...
     async def heard(self, ticket: int, used: float, size: float) -> None: ...
     async def refused(self, after_s: float | None, *, had_header: bool) -> None: ...
     async def unserved(self, after_s: float | None) -> None: ...
+    async def mark(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +119,41 @@ class Written:
 class RemoteWriter(Protocol):
     """Writes to one shop's API. Never tried again by the implementation: the push decides.
 
-    Raises Rejected (the shop understood and refused: 4xx), Throttled (surely not taken), RemoteDown (surely not sent),
-    LostAnswer (sent, outcome unknown), ScopeMissing, GrantRevoked. `ticket` is one that the caller already has (from a
-    request of 2 for read and write); None asks for one."""
+    Raises Rejected (the shop understood and refused: 4xx, or an error object), Throttled (surely not taken), RemoteDown
+    (surely not sent, or turned away unread), DatabaseBusy (no ticket, so not sent), LostAnswer (sent, outcome unknown),
+    ScopeMissing, GrantRevoked. `ticket` is one that the caller already has (from a request of 2 for read and write);
+    None asks for one. `base` overrides the path (another generation).
+
+    `whole` is the record as just read: all of it goes back with the patch in it, or, if `partial`, the patch's fields
+    and its changed lists, completed. Without `whole` only fields can be sent: a list must be complete (ValueError).
+    Lists with an address of their own never go with their record. `edit_element` sends `fields`, and with them what
+    may be set of `whole`, the element as just read: a shop that takes whole records empties what is left out."""
 
     async def create(
-        self, resource: Resource, body: Record, secrets: Mapping[str, Secret], purpose: Purpose, ticket: int | None
+        self,
+        resource: Resource,
+        body: Record,
+        secrets: Mapping[str, Secret],
+        purpose: Purpose,
+        ticket: int | None,
+        *,
+        base: str = "",
     ) -> Written: ...
     async def update(
-        self, resource: Resource, key: str, patch: Patch, whole: Item | None, purpose: Purpose, ticket: int | None
+        self,
+        resource: Resource,
+        key: str,
+        patch: Patch,
+        whole: Item | None,
+        purpose: Purpose,
+        ticket: int | None,
+        *,
+        partial: bool = False,
+        base: str = "",
     ) -> Written: ...
-    async def delete(self, resource: Resource, key: str, purpose: Purpose, ticket: int | None) -> Written: ...
+    async def delete(
+        self, resource: Resource, key: str, purpose: Purpose, ticket: int | None, *, base: str = ""
+    ) -> Written: ...
     async def add_element(
         self, resource: Resource, child: Child, key: str, fields: Mapping[str, Value], purpose: Purpose
     ) -> Written: ...
@@ -139,7 +165,10 @@ class RemoteWriter(Protocol):
         element_key: str,
         fields: Mapping[str, Value],
         purpose: Purpose,
+        *,
+        whole: Element | None = None,
     ) -> Written: ...
     async def remove_element(
         self, resource: Resource, child: Child, key: str, element_key: str, purpose: Purpose
     ) -> Written: ...
+    def decode_element(self, child: Child, item: Item) -> Element | Broken: ...

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
+from syncd.engine.shop_life import Keeping
 from syncd.engine.supervisor import Supervisor
 from syncd.errors import Fatal
 from syncd.host.lock import FileLock, describe_holder
@@ -27,7 +28,7 @@ async def run(house: House) -> None:
         house.log.info("daemon.started", shops=len(known), mirror=shown_url(house.loaded.mirror_url), pid=os.getpid())
         if not known:
             house.log.warning("daemon.idle", hint="syncd shop add NAME --base-url URL --client-id ID")
-        supervisor = Supervisor(
+        keeping = Keeping(
             disk=house.disk,
             clock=house.clock,
             dice=house.dice,
@@ -37,6 +38,7 @@ async def run(house: House) -> None:
             resources=house.resources,
             open_worker=house.worker,
         )
+        supervisor = Supervisor(keeping)
         notify(READY)
         try:
             await supervisor.run(house.draining)

@@ -1,0 +1,191 @@
+"""The life of one shop in this process: lanes that take what is due, run it, and sleep until the alarm rings."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from syncd.domain.backoff import delay
+from syncd.domain.cadence import next_due
+from syncd.domain.resource import Resource
+from syncd.domain.run import Outcome, Run
+from syncd.domain.shop import Shop
+from syncd.engine.rules import PullRules, PushRules
+from syncd.engine.timetable import Job, Lane, first_due, timetable
+from syncd.engine.worker import ShopWorker
+from syncd.errors import NeedsPerson, Retry
+from syncd.ports import Alarm, Clock, Dice, Disk, Log
+
+OpenWorker = Callable[[Shop], Awaitable[ShopWorker]]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What each shop needs of the house. `open_worker` builds the worker of a shop: its tokens, budget, wire."""
+
+    disk: Disk
+    clock: Clock
+    dice: Dice
+    alarm: Alarm
+    log: Log
+    rules: PullRules
+    resources: Sequence[Resource]
+    open_worker: OpenWorker
+    push_rules: PushRules = field(default_factory=PushRules)
+
+
+class ShopLife:
+    """One shop's lanes. `ended` once it stopped by itself; `trouble` is what a person must act on then."""
+
+    def __init__(self, keeping: Keeping, shop: Shop) -> None:
+        self.shop = shop
+        self.ended = False
+        self.trouble: NeedsPerson | None = None
+        self._keeping = keeping
+        self._worker: ShopWorker | None = None
+        self._stopped = asyncio.Event()
+        self._rung = {lane: asyncio.Event() for lane in Lane}
+        self._jobs: dict[str, Job] = {}
+        self._due: dict[str, datetime] = {}
+        self._faults: dict[str, int] = {}
+        self._at_work: dict[str, Lane] = {}  # by resource: a cursor belongs to one lane at a time
+
+    def stop(self) -> None:
+        """Stop between two pages."""
+        self._stopped.set()
+        for rung in self._rung.values():
+            rung.set()
+        if self._worker is not None:
+            self._worker.drain.set()
+
+    def nudge(self) -> None:
+        """Somebody edited the mirror: the push is due now."""
+        if "push" in self._due:
+            self._due["push"] = self._keeping.clock.now()
+            self._rung[Lane.PUSH].set()
+
+    async def live(self) -> None:
+        """Until stopped, or until a person must act. A fault outside any run (the database away) waits with backoff."""
+        attempt = 0
+        while not self._stopped.is_set() and self.trouble is None:
+            try:
+                await self._open()
+                attempt = 0
+                await self._work()
+            except Retry as problem:
+                attempt += 1
+                self._keeping.log.warning("shop.waits", shop=self.shop.name, message=problem.message)
+                await self._pause(self._backoff(attempt, problem.after_s))
+            except NeedsPerson as problem:
+                self.trouble = problem
+        self.ended = True
+        for lane in Lane:
+            self._keeping.alarm.cancel(self._bell(lane))
+
+    async def _open(self) -> None:
+        self._worker = await self._keeping.open_worker(self.shop)
+        if self._stopped.is_set():
+            self._worker.drain.set()
+        pushing = self._keeping.push_rules if self._worker.pusher is not None else None
+        jobs = timetable(self._keeping.resources, self._keeping.rules, pushing)
+        stored = await self._keeping.disk.state.run(lambda tx: tx.journal.due(self.shop.id))
+        now, dice = self._keeping.clock.now(), self._keeping.dice
+        self._jobs = {job.name: job for job in jobs}
+        self._due = {job.name: first_due(job, stored.get(job.name), now, dice.random()) for job in jobs}
+
+    async def _work(self) -> None:
+        """All lanes side by side. The first Retry or NeedsPerson of a lane stops the others between two pages."""
+        lanes = dict.fromkeys(job.lane for job in self._jobs.values())
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._lane(lane)) for lane in lanes]
+        problems = [problem for task in tasks if (problem := task.result()) is not None]
+        for problem in sorted(problems, key=lambda each: not isinstance(each, NeedsPerson)):
+            raise problem
+
+    async def _lane(self, lane: Lane) -> Retry | NeedsPerson | None:
+        try:
+            while not self._halted():
+                name = min(self._lane_jobs(lane), key=lambda each: (self._due[each], self._jobs[each].place))
+                if self._due[name] > self._keeping.clock.now():
+                    await self._sleep_until(lane, self._due[name])
+                else:
+                    await self._run_due(self._jobs[name])
+        except (Retry, NeedsPerson) as problem:
+            self._halt()
+            return problem
+        return None
+
+    def _lane_jobs(self, lane: Lane) -> list[str]:
+        return [name for name, job in self._jobs.items() if job.lane is lane]
+
+    def _halted(self) -> bool:
+        return self._worker is None or self._worker.drain.is_set()
+
+    def _halt(self) -> None:
+        if self._worker is not None:
+            self._worker.drain.set()
+        for rung in self._rung.values():
+            rung.set()
+
+    async def _run_due(self, job: Job) -> None:
+        started_at = self._keeping.clock.now()
+        due_before = self._due[job.name]
+        runs = await self._do(job)
+        due_at = self._next(job, started_at, runs)
+        if self._due[job.name] > due_before:
+            due_at = min(due_at, self._due[job.name])  # nudged while it ran
+        self._due[job.name] = due_at
+        await self._keeping.disk.state.run(lambda tx: tx.journal.save_due(self.shop.id, job.name, due_at))
+
+    async def _do(self, job: Job) -> list[Run]:
+        worker = self._worker
+        if worker is None:
+            return []
+        if job.lane is Lane.PUSH:
+            return await self._push(worker, job)
+        if job.resource is None:
+            return await worker.looks(self._keeping.resources)
+        name = job.resource.name
+        if name in self._at_work or (job.lane is Lane.QUICK and not await worker.is_filled(name)):
+            return []
+        self._at_work[name] = job.lane
+        try:
+            return await worker.pull([job.resource], quick=job.lane is Lane.QUICK)
+        finally:
+            del self._at_work[name]
+
+    async def _push(self, worker: ShopWorker, job: Job) -> list[Run]:
+        if worker.pusher is None:
+            return []
+        if job.name == "scan":
+            await worker.pusher.scan()
+            return []
+        return [await worker.pusher.push()]
+
+    def _next(self, job: Job, started_at: datetime, runs: Sequence[Run]) -> datetime:
+        failed = any(run.outcome is Outcome.LATER for run in runs)
+        self._faults[job.name] = self._faults.get(job.name, 0) + 1 if failed else 0
+        retry_in_s = self._backoff(self._faults[job.name], None).total_seconds() if failed else None
+        return next_due(job.cadence, started_at, self._keeping.clock.now(), self._keeping.dice.random(), retry_in_s)
+
+    def _backoff(self, attempt: int, after_s: float | None) -> timedelta:
+        rules = self._keeping.rules
+        return timedelta(
+            seconds=delay(attempt, rules.fault_base_s, rules.fault_max_s, self._keeping.dice.random(), after_s)
+        )
+
+    async def _pause(self, wait: timedelta) -> None:
+        """Sleep although the lanes were told to stop."""
+        for rung in self._rung.values():
+            rung.clear()
+        if not self._stopped.is_set():
+            await self._sleep_until(Lane.WALK, self._keeping.clock.now() + wait)
+
+    async def _sleep_until(self, lane: Lane, when: datetime) -> None:
+        rung = self._rung[lane]
+        self._keeping.alarm.ring_at(self._bell(lane), when, rung.set)
+        await rung.wait()
+        rung.clear()
+
+    def _bell(self, lane: Lane) -> str:
+        return f"shop:{self.shop.id}:{lane.value}"
