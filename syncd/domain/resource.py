@@ -49,7 +49,8 @@ class Field:
 class Child:
     """A nested list with a table of its own. Elements are told apart by `key` (field names), by position among equals.
 
-    `endpoint` names the list's own address below the record (`{key}` is the record's path key) where the shop has one.
+    `endpoint` names the list's own address below the record (`{key}` is the record's path key) where the shop has one;
+    `switches` are flags that are turned on at an address below the element's own (`.../default.json`).
     """
 
     name: str
@@ -60,6 +61,7 @@ class Child:
     endpoint: str = ""
     access: Access = Access.READ
     single: bool = False  # the shop sends one object here, not a list
+    switches: tuple[str, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, Field]:
@@ -93,6 +95,10 @@ class Resource:
     writable: bool = False
     creatable: bool = False
     deletable: bool = False
+    create_path: str = ""  # where new records are taken, if not at `path`
+    update_path: str = ""  # where changes are taken, if not at `path`
+    singular2: str = ""  # the envelope of one record below `path2`, if not `singular`
+    born_with: tuple[tuple[str, bool | int | str], ...] = ()  # sent with every new record, and never shown again
     business_key: tuple[str, ...] = ()
     after: tuple[str, ...] = ()  # resources whose records must exist first
 

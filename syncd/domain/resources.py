@@ -119,6 +119,7 @@ PRODUCTS = Resource(
     writable=True,
     creatable=True,
     deletable=True,
+    create_path="/api2/products",
     business_key=("title",),
     after=("categories",),
 )
@@ -143,7 +144,9 @@ ORDERS = Resource(
         *_int("total_price", _R),
         *_decimal("exchange", _R),
         *_flag("is_subscription", _R),
-        *_inside("customer", "customer", (*_int("id"), *_text("token email first_name last_name company"))),
+        *_inside("customer", "customer", _int("id")),
+        Field("customer_token", Kind.TEXT, _C, path=("customer", "token")),  # names the buyer of a new order
+        *_inside("customer", "customer", _text("email first_name last_name company")),
     ),
     children=(
         Child(
@@ -166,6 +169,8 @@ ORDERS = Resource(
     ),
     writable=True,
     creatable=True,
+    update_path="/api2/orders",
+    born_with=(("customer_notification", 0), ("password_option", 0), ("generate_codes", False)),
     business_key=("order_number",),
     after=("customers", "products"),
 )
@@ -212,6 +217,7 @@ CUSTOMERS = Resource(
             key=("token",),
             endpoint="/api/customers/{key}/addresses",
             access=_W,
+            switches=("default",),
         ),
     ),
     writable=True,
@@ -258,6 +264,7 @@ THEME_SETTINGS = Resource(
     path2="/api2/theme_settings",
     plural="theme_settings",
     singular="theme_setting",
+    singular2="entry",
     scope="themes",
     stamp="updated_at",
     fields=(
@@ -340,6 +347,7 @@ LICENSES = Resource(
     path2="/api2/licenses_ex",
     plural="licenses",
     singular="license",
+    singular2="entry",
     scope="products",
     counted=False,
     fields=(

@@ -39,11 +39,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Where a call goes. `agent` is what the User-Agent says of its purpose."""
+    """Where a call goes, and with what. `agent` is what the User-Agent says of its purpose; `body` is JSON, which may
+    hold a password, so it is kept from sight as a whole."""
 
     url: str
     query: Sequence[tuple[str, str]] = ()
     agent: str = ""
+    method: str = "GET"
+    body: Secret | None = None
 
 
 def open_client(
@@ -131,17 +134,20 @@ async def fetch(
     token: Secret | None = None,
     form: Mapping[str, str | Secret] | None = None,
 ) -> Answer:
-    """Make one call: a GET, or the POST of a form. Raises what httpx raises, TimeoutError, and NotUnderstood where the
+    """Make one call, or the POST of a form. Raises what httpx raises, TimeoutError, and NotUnderstood where the
     answer is too large.
 
     Secrets go into the header (`token`) or the body (`form`), never into the address, and into no local variable."""
     request = client.build_request(
-        "GET" if form is None else "POST",
+        call.method if form is None else "POST",
         call.url,
         params=list(call.query) or None,
         headers={"User-Agent": f"{settings.agent} (+{call.agent})"} if call.agent else None,
         data={name: _plain(value) for name, value in form.items()} if form is not None else None,
+        content=call.body.reveal() if call.body else None,
     )
+    if call.body:
+        request.headers["Content-Type"] = _JSON
     if token:
         request.headers["Authorization"] = f"Bearer {token.reveal()}"
     async with asyncio.timeout(settings.answer_s):

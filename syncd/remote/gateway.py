@@ -18,12 +18,13 @@ from syncd.domain.shop import Shop
 from syncd.errors import NotUnderstood
 from syncd.ports import Admission, Clock, Dice, Listing, Look, Purpose, Tokens
 from syncd.remote import faults
-from syncd.remote.caller import Caller, Garbled, Heard, Read
+from syncd.remote.caller import Caller, Errand, Garbled, Heard
 from syncd.remote.client import Call, check_address, open_client
 from syncd.remote.codec_in import codec_for
 from syncd.remote.envelope import text_of, unwrap
-from syncd.remote.paging import digest, total_of
+from syncd.remote.paging import digest, picked, total_of
 from syncd.remote.settings import RemoteSettings
+from syncd.remote.writes import ShopWriter
 
 T = TypeVar("T")
 
@@ -32,7 +33,8 @@ _NO_CONTENT: Final = 204
 
 
 class ShopGateway:
-    """The wire of one shop (`ports.Remote`). `wire` None is the real network.
+    """The wire of one shop (`ports.Remote`), and of its `writer` (`ports.RemoteWriter`). `wire` None is the real
+    network.
 
     Raises SettingsProblem where the shop's address must not be used, or a setting cannot be."""
 
@@ -54,6 +56,7 @@ class ShopGateway:
             check_address(shop.base_url, self._settings, "The base address")
         self._client = open_client(self._settings, wire)
         self._caller = Caller(shop, self._client, tokens, admission, clock, dice, self._settings)
+        self.writer = ShopWriter(shop, self._caller, self._codec, self._settings)
 
     async def aclose(self) -> None:
         """Close the connections. A wire that was passed in stays open."""
@@ -100,7 +103,7 @@ class ShopGateway:
             self._expect_fine(read, heard)
             if envelope.is_empty or items == ():
                 return self._nothing(heard, "empty")
-            item = _picked(items or (), key)
+            item = picked(items or (), key)
             if item is None:
                 raise self._odd(read, heard, "the answer holds another record, or none.")
             return Look(item, heard.ticket, heard.served_at)
@@ -154,16 +157,16 @@ class ShopGateway:
         purpose: Purpose,
         word: str,
         what: str,
-    ) -> Read:
+    ) -> Errand:
         purpose = purpose if purpose.word else replace(purpose, word=word)
         call = Call(self._base + path, tuple(query), purpose.job)
-        return Read(call, purpose, resource, f"{self._shop.name}/{resource.name}, {what}")
+        return Errand(call, purpose, resource, f"{self._shop.name}/{resource.name}, {what}")
 
-    def _expect_fine(self, read: Read, heard: Heard) -> None:
+    def _expect_fine(self, read: Errand, heard: Heard) -> None:
         if not heard.answer.is_fine:
             raise faults.from_status(heard.answer.status, None, self._shop, read.what)
 
-    def _garbled_or(self, read: Read, heard: Heard, parse: Callable[[bytes], T]) -> T:
+    def _garbled_or(self, read: Errand, heard: Heard, parse: Callable[[bytes], T]) -> T:
         """Parse the body; what cannot be parsed, an empty body among it, is garbled."""
         try:
             return parse(heard.answer.body)
@@ -171,18 +174,8 @@ class ShopGateway:
             odd = self._odd(read, heard, problem.message)
         raise Garbled(odd.message, hint=odd.hint, status=odd.status)
 
-    def _odd(self, read: Read, heard: Heard, why: str) -> NotUnderstood:
+    def _odd(self, read: Errand, heard: Heard, why: str) -> NotUnderstood:
         return faults.not_understood(self._shop, read.what, why, heard.answer.status)
 
     def _nothing(self, heard: Heard, form: str) -> Look:
         return Look(None, heard.ticket, heard.served_at, form)
-
-
-def _picked(items: tuple[Item | Broken, ...], key: str) -> Item | Broken | None:
-    """The record that was asked for. A single broken one without a key can be no other."""
-    for item in items:
-        if item.key == key:
-            return item
-    if len(items) == 1 and isinstance(items[0], Broken) and not items[0].key:
-        return replace(items[0], key=key)
-    return None

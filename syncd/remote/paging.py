@@ -1,6 +1,7 @@
-"""What a listing says about itself: how many records there are, and a digest that tells a repeated page."""
+"""What an answer says as a whole: how many records there are, a digest that tells a repeated page, the one meant."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -18,6 +19,16 @@ def digest(items: Iterable[Item | Broken]) -> bytes:
         page.update(f"{item.key}\0{len(mark)}\0".encode("utf-8", "surrogatepass"))
         page.update(mark)
     return page.digest()
+
+
+def picked(items: tuple[Item | Broken, ...], key: str) -> Item | Broken | None:
+    """The record that was asked for. A single broken one without a key can be no other."""
+    for item in items:
+        if item.key == key:
+            return item
+    if len(items) == 1 and isinstance(items[0], Broken) and not items[0].key:
+        return replace(items[0], key=key)
+    return None
 
 
 def total_of(facts: Mapping[str, Any]) -> int | None:

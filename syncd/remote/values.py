@@ -65,9 +65,9 @@ def secret_name(name: str) -> bool:
     return is_secret_name(name)
 
 
-def shown(text: str) -> str:
+def shown(text: str, chars_max: int = _LEAF_CHARS) -> str:
     """A name or text as messages show it: short, printable, no lone surrogates."""
-    short = text if len(text) <= _LEAF_CHARS else text[:_LEAF_CHARS] + "..."
+    short = text if len(text) <= chars_max else text[:chars_max] + "..."
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in short)
 
 

@@ -85,6 +85,9 @@ class CountedBudget:
     async def unserved(self, after_s: float | None) -> None:
         self.pauses.append(after_s)
 
+    async def mark(self) -> int:
+        return len(self.tickets)
+
 
 @dataclass
 class ListedTokens:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from syncd.domain.budget import CallClass
-from syncd.domain.record import Broken, Item
+from syncd.domain.record import Broken, Item, Page
 from syncd.domain.resources import COMPANIES, CURRENCY_RATES, CUSTOMERS, ORDERS, PRODUCTS
 from syncd.domain.secret import Secret
 from syncd.errors import (
@@ -23,7 +23,7 @@ from syncd.errors import (
     SyncdError,
     Throttled,
 )
-from syncd.ports import Listing, Look, Page, Purpose, Remote
+from syncd.ports import Listing, Look, Purpose, Remote
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.settings import RemoteSettings
 from syncd.simulator.switches import Switches

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from syncd.domain.record import Page
 from syncd.domain.resources import PRODUCTS
 from syncd.errors import LostAnswer, NotUnderstood, RemoteDown, SyncdError
-from syncd.ports import Listing, Page
+from syncd.ports import Listing
 from syncd.remote.settings import RemoteSettings
 from tests.remote.doubles import PURPOSE, Rig, rig, shop_of
 
