@@ -46,6 +46,7 @@ class Intake:
         items = [item for item in page.items if isinstance(item, Item)]
         broken = [item for item in page.items if isinstance(item, Broken)]
         trip.keys.update(item.key for item in items)
+        trip.keyless += [each for each in broken if not each.key]
         trip.tally.pages += 1
         trip.tally.seen += len(page.items)
         cursor = trip.cursor.advanced()
@@ -68,6 +69,7 @@ class Intake:
             taken = take(tx, scope, seen, [*broken, *undecoded])
             if same:
                 tx.ledger.sightings(self._shop.id, name, same, ticket)
+                tx.books.unpark(self._shop.id, name, [key for key in same if key in trip.parked])
             if cursor is not None:
                 tx.books.save_cursor(self._shop.id, name, cursor)
             return taken

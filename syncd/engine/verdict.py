@@ -20,9 +20,18 @@ def close(tx: MirrorTx, scope: Scope, trip: Trip, cursor: Cursor, rules: PullRul
         absence = judged(tx.ledger.keys(scope.shop_id, name), trip.keys, trip.walk.ticket + 1)
         tx.ledger.walked(scope.shop_id, name, absence.missed, absence.back)
         gone = _suspect(tx, scope, trip, absence, rules)
+        _unpark_keyless(tx, scope, trip)
     tx.books.save_cursor(scope.shop_id, name, cursor)
     tx.books.save_capabilities(scope.shop_id, name, trip.caps)
     return gone
+
+
+def _unpark_keyless(tx: MirrorTx, scope: Scope, trip: Trip) -> None:
+    """Records without a key are known by their place on a page: of those, only what this walk met stays parked."""
+    parked = [each for each in tx.books.parked(scope.shop_id) if each.resource == trip.resource.name and not each.key]
+    if {each.path for each in parked} - {each.path for each in trip.keyless}:
+        tx.books.unpark(scope.shop_id, trip.resource.name, [""])
+        tx.books.park(scope.shop_id, trip.resource.name, trip.keyless, scope.at)
 
 
 def _suspect(tx: MirrorTx, scope: Scope, trip: Trip, absence: Absence, rules: PullRules) -> int:

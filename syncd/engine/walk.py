@@ -56,7 +56,7 @@ class Walker:
             still = 0 if len(trip.keys) > before else still + 1
             if not await self._another_round(trip, still):
                 break
-            trip.previous, trip.idle = frozenset(), 0
+            trip.previous, trip.idle, trip.keyless = frozenset(), 0, []
             trip.cursor = trip.cursor.again()
         await self.finish(trip)
         return True
@@ -67,6 +67,8 @@ class Walker:
             trip.cursor = trip.cursor.resumed()
         else:
             await self._start(trip)
+        parked = await self._disk.reader.run(lambda tx: tx.books.parked(self._shop.id))
+        trip.parked = frozenset(each.key for each in parked if each.resource == trip.resource.name)
         size = trip.caps.page_size if trip.walk.feed in (Feed.WHOLE, Feed.TRIMMED) else None
         total = pages_of(trip.cursor.remote_count, size)
         self._watcher.began(self._shop.name, trip.resource.name, trip.walk.feed.value, total)
@@ -138,7 +140,7 @@ class Walker:
         known = len(trip.keys)
         if trip.walk.resumed:
             known = await self._disk.reader.run(lambda tx: _live(tx, self._shop.id, trip.resource.name))
-        if known + trip.cursor.surplus >= count:
+        if known + len(trip.keyless) + trip.cursor.surplus >= count:
             return False
         # An ordered listing that shows nothing new in a second pass simply counts more than it lists.
         return still < (5 if trip.caps.order is Order.LOOSE else 1)
@@ -156,7 +158,7 @@ class Walker:
         complete = trip.walk.feed in (Feed.WHOLE, Feed.TRIMMED) and not trip.walk.resumed
         surplus = None
         if complete and trip.cursor.remote_count is not None:
-            surplus = max(0, trip.cursor.remote_count - len(trip.keys))
+            surplus = max(0, trip.cursor.remote_count - len(trip.keys) - len(trip.keyless))
         now = self._clock.now()
         cursor = trip.cursor.finished(now, self._rules.overlap, surplus)
         scope = Scope(self._shop.id, trip.resource, trip.policy, now)
