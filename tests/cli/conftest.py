@@ -1,5 +1,6 @@
 """An installation of its own and a simulated shop over real HTTP, for tests that type commands."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from syncd.service import grants, shops
+from syncd.service.settings import load
 from syncd.service.simulation import SimulatedShop, build
+from syncd.service.wire import House, open_house
 from syncd.simulator.server import SimServer
 from syncd.simulator.shop import SimShop
 from syncd.simulator.world import SimWorld
@@ -139,10 +143,15 @@ def make_shop() -> Iterator[Callable[..., tuple[SimShop, str]]]:
 
 @pytest.fixture
 def add_shop(installation: Installation) -> Callable[..., None]:
-    """Makes a shop known and authorises it."""
+    """Makes a shop known and authorises it, as the commands do but without their processes."""
 
-    def add(address: str, name: str = "demo") -> None:
-        installation.fine("shop", "add", name, "--base-url", address, "--client-id", CLIENT)
-        installation.login(name)
+    async def added(house: House, address: str, name: str) -> None:
+        await shops.add(house, shops.Wanted(name, address, CLIENT))
+        redirected = await asyncio.to_thread(consent, await grants.address(house, name))
+        await grants.login(house, name, grants.Answer(redirected=redirected), print, 0.0)
 
-    return add
+    async def add(address: str, name: str) -> None:
+        async with open_house(load(installation.folder / "syncd.toml")) as house:
+            await added(house, address, name)
+
+    return lambda address, name="demo": asyncio.run(add(address, name))

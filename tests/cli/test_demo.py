@@ -1,11 +1,15 @@
 """`syncd demo` and `syncd simulate`: what people see first."""
 
 import json
+import os
+import pty
 import re
 import signal
+import subprocess
+import sys
 import urllib.request
 
-from tests.cli.conftest import Installation
+from tests.cli.conftest import Installation, environment
 
 
 def test_the_demo_ends_with_a_report(empty: Installation) -> None:
@@ -18,6 +22,29 @@ def test_the_demo_ends_with_a_report(empty: Installation) -> None:
     assert not (empty.folder / "mine.db").exists()
     [mirror] = empty.folder.glob("syncd-demo-*/mirror.db")
     assert str(mirror) in out
+
+
+def test_a_person_sees_a_bar(empty: Installation) -> None:
+    mine, theirs = pty.openpty()
+    variables = environment(TMPDIR=str(empty.folder), TERM="xterm", COLUMNS="80")
+    words = [sys.executable, "-m", "syncd", "demo"]
+    with subprocess.Popen(words, cwd=empty.folder, env=variables, stdout=subprocess.PIPE, stderr=theirs) as work:
+        os.close(theirs)
+        seen = b"".join(iter(lambda: _read(mine), b"")).decode()
+        assert work.stdout is not None
+        assert "Sales per day" in work.stdout.read().decode()
+    os.close(mine)
+    assert work.returncode == 0
+    assert "A simulated shop is up" in seen
+    assert re.search(r"demo orders .*records, .*pages/s", seen)
+
+
+def _read(end: int) -> bytes:
+    """What came next; nothing once the other end is closed."""
+    try:
+        return os.read(end, 4096)
+    except OSError:
+        return b""
 
 
 def test_the_simulated_shop_alone(empty: Installation) -> None:
