@@ -5,13 +5,14 @@ since their rotation has tests of its own.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from syncd.domain.policy import Policy
 from syncd.domain.resource import Resource
 from syncd.domain.resources import BY_NAME, RESOURCES
 from syncd.domain.run import Run
@@ -137,6 +138,9 @@ class Desk:
     async def pull(self, *names: str, quick: bool = False) -> list[Run]:
         return await self.worker.pull(wanted(names), quick=quick)
 
+    def resources(self) -> list[Resource]:
+        return list(RESOURCES)
+
     def calls(self) -> int:
         """Calls that reached the shop's bucket so far."""
         return self.sim.books.admitted + self.sim.books.refused
@@ -158,19 +162,31 @@ def wanted(names: Sequence[str]) -> list[Resource]:
 
 @asynccontextmanager
 async def desk(
-    url: str, *, switches: Switches | None = None, rules: PullRules | None = None, fresh: bool = True, **shop: Any
+    url: str,
+    *,
+    switches: Switches | None = None,
+    rules: PullRules | None = None,
+    policies: Mapping[str, Policy] | None = None,
+    fresh: bool = True,
+    **shop: Any,
 ) -> AsyncIterator[Desk]:
     """A simulated shop, and a worker for it on the database at `url`, which is made ready first."""
     clock = DeskClock()
     generous = {"bucket_size": 1_000_000, "leak": 100_000.0}
     sim = SimShop("shop-1", now=clock.wall, switches=switches, **{**generous, **shop})
-    async with sat_at(url, sim, clock, rules=rules, fresh=fresh) as made:
+    async with sat_at(url, sim, clock, rules=rules, policies=policies, fresh=fresh) as made:
         yield made
 
 
 @asynccontextmanager
 async def sat_at(
-    url: str, sim: SimShop, clock: DeskClock, *, rules: PullRules | None = None, fresh: bool = True
+    url: str,
+    sim: SimShop,
+    clock: DeskClock,
+    *,
+    rules: PullRules | None = None,
+    policies: Mapping[str, Policy] | None = None,
+    fresh: bool = True,
 ) -> AsyncIterator[Desk]:
     """A worker for a simulated shop that is there already: the process that comes after another, or beside it."""
     wire = SimTransport(SimWorld([sim]), sleep=clock.sleep, rng=Random(7), faults=Faults.none())
@@ -186,7 +202,14 @@ async def sat_at(
     budget = Budgeter(shop.id, f"{CLIENT}/1202", state=disk.state, clock=clock, dice=dice, rules=figures, floor=floor)
     gateway = ShopGateway(shop, wire, GivenTokens(sim), budget, clock, dice, RemoteSettings())
     worker = ShopWorker(
-        shop, remote=gateway, disk=disk, clock=clock, log=log, rules=rules or PullRules(), watcher=Silent()
+        shop,
+        remote=gateway,
+        disk=disk,
+        clock=clock,
+        log=log,
+        rules=rules or PullRules(),
+        watcher=Silent(),
+        policies=policies,
     )
     try:
         yield Desk(url, sim, wire, shop, disk, clock, worker, log, gateway)
