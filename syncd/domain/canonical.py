@@ -48,7 +48,8 @@ def canonical(kind: Kind, value: Value) -> Hashable:
     if value == "":
         return None
     if kind is Kind.FLAG:
-        return _FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else _structure(value)
+        plain = _FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else _structure(value)
+        return bool(plain) if plain in (0, 1) else plain
     if kind is Kind.INT or kind is Kind.DECIMAL:
         return _number(value)
     if kind is Kind.TIME and isinstance(value, datetime):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from syncd.domain.canonical import canonical, same
 from syncd.domain.record import Element
-from syncd.domain.resource import Access, Child
+from syncd.domain.resource import Access, Child, Kind
 
 Token = Callable[[Element], Hashable | None]
 """What an element is looked up by; None where it has no such thing."""
@@ -56,8 +56,13 @@ def trios(child: Child, base: Sequence[Element], local: Sequence[Element], remot
     """The elements of three lists, each once: those of base in order, then new local ones, then new remote ones."""
     repeated = _repeated(child, base, local, remote)
     name = _name(child, repeated, remote)
-    here = _at_home(child, repeated, name, (base, local, remote))
+    here = _at_home(child, repeated, name, base, local)
     there = _at_the_shop(child, name, base, here, remote)
+    if key_is_the_shops(child):
+        shown = [remote[there[place]] if place in there else None for place in range(len(base))]
+        seen = frozenset(there.values())
+        new_keys = frozenset(_key(child)(element) for place, element in enumerate(remote) if place not in seen)
+        _find_rewritten(child, here, (base, shown), local, new_keys)
     here_known, there_known = frozenset(here.values()), frozenset(there.values())
     new_here = [place for place in range(len(local)) if place not in here_known]
     new_there = [place for place in range(len(remote)) if place not in there_known]
@@ -126,13 +131,10 @@ def _at_the_shop(
 
 
 def _at_home(
-    child: Child,
-    repeated: frozenset[Hashable],
-    name: Token,
-    copies: tuple[Sequence[Element], Sequence[Element], Sequence[Element]],
+    child: Child, repeated: frozenset[Hashable], name: Token, base: Sequence[Element], local: Sequence[Element]
 ) -> dict[int, int]:
     """The elements of base among the rows that users edit."""
-    (base, local, remote), key = copies, _key(child)
+    key = _key(child)
 
     def row(element: Element) -> Hashable | None:
         return element.row_id
@@ -147,14 +149,30 @@ def _at_home(
     # The row decides before the key here: who writes into a read-only key makes no other element of it.
     _pair_more(found, [None if key(element) in repeated else element for element in base], local, row)
     _pair_more(found, base, local, lambda e: None if _keyless(child, e) and key(e) not in repeated else name(e))
-    # And rows written anew without their keys, or with made-up ones (DELETE, then INSERT), are what they say.
-    lost = [place for place in range(len(base)) if place not in found]
-    known, issued = frozenset(found.values()), frozenset(key(element) for element in remote)
+    return found
+
+
+def _find_rewritten(
+    child: Child,
+    here: dict[int, int],
+    copies: tuple[Sequence[Element], Sequence[Element | None]],
+    local: Sequence[Element],
+    new_keys: frozenset[Hashable],
+) -> None:
+    """Rows written anew without their keys, or with made-up ones (DELETE, then INSERT), are what they say: the element
+    with that content in base, or at the shop by now (`copies`); but not where the shop has just given that key."""
+    key, content = _key(child), _content(child)
+    known = frozenset(here.values())
     anew = [
-        p for p in range(len(local)) if p not in known and (_keyless(child, local[p]) or key(local[p]) not in issued)
+        place
+        for place, element in enumerate(local)
+        if place not in known and (_keyless(child, element) or key(element) not in new_keys)
     ]
-    again = pair([base[p] for p in lost], [local[p] for p in anew], _content(child))
-    return found | {lost[i]: anew[j] for i, j in again.items()}
+    found: dict[int, int] = {}
+    for elements in copies:
+        lost = [None if place in here else element for place, element in enumerate(elements)]
+        _pair_more(found, lost, [local[place] for place in anew], content)
+    here.update({place: anew[i] for place, i in found.items()})
 
 
 def _new_pairs(child: Child, name: Token, local: Sequence[Element], remote: Sequence[Element]) -> dict[int, int]:
@@ -217,8 +235,14 @@ def _content(child: Child, names: Sequence[str] | None = None) -> Token:
 
 
 def _every(child: Child) -> Token:
+    """All of an element, the fields that no description names too."""
     kinds = [(field.name, field.kind) for field in child.fields]
-    return lambda element: tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+
+    def every(element: Element) -> Hashable:
+        known = tuple(canonical(kind, element.fields.get(name)) for name, kind in kinds)
+        return known, canonical(Kind.JSON, dict(element.extra))
+
+    return every
 
 
 def _labelled(child: Child, found: list[Trio]) -> list[Trio]:
