@@ -51,7 +51,10 @@ def result(done: Result) -> None:
             screen.err().print(Text.assemble((f"{run.shop} {run.resource}: ", "bold"), run.message), soft_wrap=True)
     for _, problem in done.problems:
         screen.problem(problem.message, problem.hint)
-    if any(run.outcome.value == "partial" for run in done.runs):
+    for need in done.needs:
+        screen.say(Text.assemble(("! ", "bold red"), need.what))
+        screen.next_step(need.command)
+    if not done.needs and any(run.outcome.value == "partial" for run in done.runs):
         screen.next_step("syncd status    (what is parked, and why)")
     raise typer.Exit(done.exit_code)
 

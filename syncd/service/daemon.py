@@ -3,6 +3,7 @@
 Must not know how a shop is read; that is the supervisor's (`engine`).
 """
 
+import asyncio
 import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -40,11 +41,17 @@ async def run(house: House) -> None:
         )
         supervisor = Supervisor(keeping)
         notify(READY)
-        try:
+        async with asyncio.TaskGroup() as group:
+            told = group.create_task(_tell_drain(house))
             await supervisor.run(house.draining)
-        finally:
-            notify(STOPPING)
+            told.cancel()
         house.log.info("daemon.stopped")
+
+
+async def _tell_drain(house: House) -> None:
+    await house.draining.wait()
+    notify(STOPPING)
+    house.log.info("daemon.draining")
 
 
 def _alone(house: House) -> AbstractContextManager[object]:

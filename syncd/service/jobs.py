@@ -16,6 +16,7 @@ from syncd.engine.budget_transactions import bucket_now
 from syncd.engine.worker import Cost, ShopWorker
 from syncd.errors import GrantRevoked, NeedsPerson, SyncdError, UsageProblem
 from syncd.service import shops
+from syncd.service.status import Need, status
 from syncd.service.wire import House, bucket_key
 from syncd.service.words import meant
 
@@ -51,10 +52,12 @@ class Plan:
 
 @dataclass(slots=True)
 class Result:
-    """Everything that was done. `problems` are the errors that ended the work on a whole shop."""
+    """Everything that was done. `problems` are the errors that ended the work on a whole shop; `needs` is what stood
+    open for a person before, too."""
 
     runs: list[Run] = field(default_factory=list)
     problems: list[tuple[str, SyncdError]] = field(default_factory=list)
+    needs: list[Need] = field(default_factory=list)
     rounds: int = 1
 
     @property
@@ -63,6 +66,7 @@ class Result:
         outcomes = {run.outcome for run in self.runs}
         codes = [code for outcome, code in _EXITS.items() if outcome in outcomes]
         codes += [problem.exit_code for _, problem in self.problems]
+        codes += [NeedsPerson.exit_code for _ in self.needs]
         return next((code for code in (DRAINED_EXIT, 1, 2, 3, 75) if code in codes), 0)
 
     @property
@@ -113,7 +117,7 @@ async def sweep(house: House, wish: Wish) -> Result:
 
 
 async def sync(house: House, wish: Wish, announce: Callable[[Sequence[Plan]], None]) -> Result:
-    """A complete look, then quick ones until one of them finds nothing new."""
+    """A complete look, then quick ones until one of them finds nothing new; then what a person must do is gathered."""
     result = await pull(house, replace(wish, quick=False), announce)
     latest = result
     while latest.exit_code in (0, 3) and _moved(latest.runs) and result.rounds < ROUNDS_MAX:
@@ -121,6 +125,10 @@ async def sync(house: House, wish: Wish, announce: Callable[[Sequence[Plan]], No
             break
         latest = await pull(house, replace(wish, quick=True))
         result.add(latest)
+    told = [name for name, _ in result.problems]
+    for shop in await shops.chosen(house.disk, wish.name):
+        if shop.name not in told:
+            result.needs += (await status(house, shop.name))[0].needs
     return result
 
 

@@ -120,17 +120,22 @@ class House:
     async def place(self, shop: Shop) -> Workplace:
         """The workplace of a shop, put together when it is first asked for. Raises KeyProblem, SettingsProblem."""
         place = self._places.get(shop.id)
-        if place is not None and place.shop == shop:
-            place.worker.drain.clear()
-            return place
-        if place is not None:
-            await self._leave(self._places.pop(shop.id))
-        floor = await self.disk.reader.run(lambda tx: tx.ledger.highest_ticket(shop.id))
-        place = self._place(shop, floor)
-        self._places[shop.id] = place
-        await place.tokens.recover()
+        if place is None or place.shop != shop:
+            if place is not None:
+                await self._leave(self._places.pop(shop.id))
+            floor = await self.disk.reader.run(lambda tx: tx.ledger.highest_ticket(shop.id))
+            place = self._places[shop.id] = self._place(shop, floor)
+            try:
+                await place.tokens.recover()
+            except BaseException:
+                # Whoever comes next has to recover again, so this place must not be found.
+                self._places.pop(shop.id, None)
+                await self._leave(place)
+                raise
         if self.draining.is_set():
             place.worker.drain.set()
+        else:
+            place.worker.drain.clear()
         return place
 
     async def worker(self, shop: Shop) -> ShopWorker:

@@ -119,7 +119,10 @@ def test_a_parked_record(installation: Installation, make_shop: MakeShop, add_sh
     assert status.code == 3
     assert "1 of products parked" in status.out
     assert key in status.out
-    assert installation.syncd("sync", "demo").code == 3
+    synced = installation.syncd("sync", "demo")
+    assert synced.code == 3
+    assert "agree" not in synced.out
+    assert f"{key} at" in synced.out
     shop.heal()
     installation.fine("pull", "demo", "--resource", "products")
     assert installation.syncd("status").code == 0
