@@ -25,7 +25,14 @@ class Crash(BaseException):  # noqa: N818  it is the event, and no Exception, so
 class Process:
     """One life of a program on the simulated machine. It dies at its step number `dies_at`, or lives on."""
 
-    def __init__(self, name: str, loop: VirtualLoop, luck: Random, dies_at: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        loop: VirtualLoop,
+        luck: Random,
+        dies_at: int | None = None,
+        glance: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
         self.loop = loop
         self.dead = False
@@ -36,6 +43,7 @@ class Process:
         self.alarm = SimAlarm(self)
         self._luck = Random(luck.getrandbits(64))
         self._dies_at = dies_at
+        self._glance = glance
         self._tasks: list[SimTask] = []
 
     def step(self) -> None:
@@ -48,8 +56,11 @@ class Process:
             raise Crash(self.name)
 
     async def pause(self) -> None:
-        """What a transaction takes, half before it and half after; most take no time that matters."""
+        """What a transaction takes, half before it and half after; most take no time that matters.
+
+        `glance` may look at the files then: what others see of them now is what is committed."""
         self.step()
+        self._glance()
         if self._luck.random() < 0.2:
             await asyncio.sleep(self._luck.uniform(0.0005, 0.02))
             self.step()

@@ -7,6 +7,7 @@ that is judged.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from random import Random
 from typing import Final
 
 from syncd.domain.resources import BY_NAME
@@ -25,6 +26,8 @@ EXPLAINED: Final = {"shops.unread", "shop.waits", "vault.unstored"}
 NEEDS_DOUBT: Final = {"shop.quarantined", "vault.dead"}
 CALM_S: Final = 1200.0
 """How long after the last fault a warning may still come of it."""
+GLANCES: Final = 0.01
+"""At this share of the moments before and after a transaction the judge looks at what is committed."""
 LOST_PER_LIFE: Final = 12
 """Tickets that a process may take with it when it ends."""
 
@@ -37,6 +40,7 @@ class Judge:
     shops: Mapping[str, SimShop]
     traffic: Traffic
     chronicle: Chronicle
+    luck: Random
     breaches: list[str] = field(default_factory=list)
     lives: int = 0
 
@@ -45,7 +49,7 @@ class Judge:
         self.chronicle.write("judge", what)
         self.breaches.append(what)
 
-    # --- safety, whenever a process has ended -------------------------------------------------------------------------
+    # --- safety, at any moment, and whenever a process has ended -------------------------------------------------------------------------
 
     def after_life(self) -> None:
         """Nothing runs now: look at the files."""
@@ -53,6 +57,13 @@ class Judge:
         for name, number in self._shop_ids().items():
             for what in (*self._overtaken(name, number), *self._tokens(name, number), *self._calls(name, number)):
                 self.breach(what)
+
+    def glance(self) -> None:
+        """Now and then: what is committed is consistent at every moment, not only where somebody dies."""
+        if self.luck.random() < GLANCES and not self.breaches:
+            for name, number in self._shop_ids().items():
+                for what in self._overtaken(name, number):
+                    self.breach(what)
 
     def _shop_ids(self) -> dict[str, int]:
         return dict(rows(self.loaded, "mirror", "SELECT name, id FROM shops ORDER BY id"))

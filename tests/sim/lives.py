@@ -67,12 +67,13 @@ class Machine:
         self._chronicle = chronicle
         self._luck = luck
         self._alter = alter
+        self.glance: Callable[[], None] = lambda: None
         self._living: list[Life] = []
         loop.on_task = _adopt
 
     def start(self, name: str, job: Job, dies_at: int | None = None) -> Life:
         """Start a program that does `job` in a house of its own, and dies at its step `dies_at`."""
-        process = Process(name, self._loop, self._luck, dies_at)
+        process = Process(name, self._loop, self._luck, dies_at, self.glance)
         life = Life(process)
         self._living = [each for each in self._living if not each.process.ended.is_set()] + [life]
         context = copy_context()

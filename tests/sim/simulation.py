@@ -72,7 +72,8 @@ class Simulation:
         self._world = SimWorld(each.build(self._wall, plan.bucket) for each in plan.shops)
         self._loaded = install_at(folder, _sections(plan))
         self._machine = Machine(loop, self._loaded, self._world, chronicle, self._luck, alter)
-        self._judge = Judge(self._loaded, self._world.shops, self._machine.traffic, chronicle)
+        self._judge = Judge(self._loaded, self._world.shops, self._machine.traffic, chronicle, Random(plan.seed))
+        self._machine.glance = self._judge.glance
         self._desk = asyncio.Lock()  # who has it works beside the daemon, or sees to it that nobody does
         self._crashes = 0
         self._daemons = 0

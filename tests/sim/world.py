@@ -67,15 +67,15 @@ class Plan:
 def draw(seed: int) -> Plan:
     """The day of this seed."""
     luck = Random(f"day/{seed}")
-    shops = tuple(_shop(luck, number) for number in range(1, luck.choice((1, 1, 2, 3)) + 1))
+    shops = tuple(_shop(luck, number) for number in range(1, luck.choice((1, 1, 1, 2, 2, 3)) + 1))
     return Plan(
         seed=seed,
         shops=shops,
         bucket=luck.choice(((40.0, 2.0), (40.0, 2.0), (20.0, 1.0), (80.0, 4.0))),
         faults=_faults(luck),
         busy=luck.choice((0.0, 0.0, 0.001, 0.005)),
-        quick_s=luck.choice((900.0, 1800.0, 3600.0)),
-        walk_s=luck.choice((2.0, 3.0, 4.0)) * 3600,
+        quick_s=luck.choice((1800.0, 3600.0, 7200.0)),
+        walk_s=luck.choice((4.0, 6.0)) * 3600,
         edit_every_s=luck.choice((300.0, 900.0, 2400.0)),
         deaths=tuple(int(10 ** luck.uniform(1.3, 4.3)) for _ in range(luck.randrange(7))),
         outages=tuple(_outage(luck, shops) for _ in range(luck.randrange(3))),
@@ -95,7 +95,7 @@ def _faults(luck: Random) -> Faults:
 
 
 def _shop(luck: Random, number: int) -> ShopPlan:
-    sizes = (luck.randrange(5, 90), luck.randrange(5, 260), luck.randrange(5, 90), luck.randrange(1, 20))
+    sizes = (luck.randrange(3, 60), luck.randrange(3, 160), luck.randrange(3, 60), luck.randrange(1, 12))
     return ShopPlan(f"shop-{number}", luck.getrandbits(32), switches(luck), sizes)
 
 
