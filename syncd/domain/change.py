@@ -83,6 +83,15 @@ class Touch:
 
 
 @dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """What became of touched rows that share a remote id with another row. `doubles` are parked: they are never pushed.
+    `later` are not to be claimed while a change of one of them is under way."""
+
+    doubles: frozenset[int]
+    later: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenConflict:
     """One field that both sides changed, with all three values as canonical JSON text; `choice` once a person chose."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from syncd.ports.pushing import ConflictTable, HistoryTable, LocalTable, OutboxTable, PushJournal
+from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
 
 T = TypeVar("T")
@@ -56,7 +56,8 @@ class StateTx(Protocol):
 
 
 class Disk(Protocol):
-    """The two databases. `reader` runs read-only functions and never waits for the writer."""
+    """The two databases. `reader` runs read-only functions and never waits for the writer; `local_signal` tells of
+    people's edits."""
 
     @property
     def mirror(self) -> Writer[MirrorTx]: ...
@@ -64,3 +65,5 @@ class Disk(Protocol):
     def state(self) -> Writer[StateTx]: ...
     @property
     def reader(self) -> Writer[MirrorTx]: ...
+    @property
+    def local_signal(self) -> LocalSignal: ...

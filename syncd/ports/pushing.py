@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from syncd.domain.change import Change, HistoryLine, JournalLine, OpenConflict, Touch, Turned
+from syncd.domain.change import Change, HistoryLine, JournalLine, OpenConflict, Rekeyed, Touch, Turned
 from syncd.domain.decision import FieldConflict, Refusal
 from syncd.domain.policy import Choice
 from syncd.domain.resource import Resource
@@ -15,12 +15,26 @@ class LocalTable(Protocol):
 
     `touched` stamps hints that were not noticed before with `at` and groups the waiting ones by row, oldest first;
     `scan` leaves a `scan` hint for every row of a resource that differs from base, in `row_id` ranges, and returns the
-    next range's start (None: done); `settle` forgets hints by place."""
+    next range's start (None: done); `settle` forgets hints by place. `scan_wanted` names the resources that nobody may
+    have watched for a while (triggers were missing, a table was emptied by TRUNCATE); a scan from the start answers it.
+    `rekeyed` is to be asked about touched rows before they are claimed: a row that was deleted and inserted anew with
+    its remote id is the same record under another row id."""
 
     def touched(self, shop_id: int, at: datetime, limit: int) -> list[Touch]: ...
     def count_touched(self, shop_id: int) -> dict[str, int]: ...
     def scan(self, shop_id: int, resource: Resource, low_row_id: int, rows: int, at: datetime) -> int | None: ...
+    def scan_wanted(self, shop_id: int) -> list[str]: ...
+    def rekeyed(self, shop_id: int, resource: Resource, row_ids: Sequence[int], at: datetime) -> Rekeyed: ...
     def settle(self, shop_id: int, seqs: Sequence[int]) -> None: ...
+
+
+class LocalSignal(Protocol):
+    """Tells soon that people wrote into the mirror.
+
+    `wait` returns the shops with hints that nobody noticed yet, as soon as there are some, and none when the time is
+    up. What was told once is not told again until more comes."""
+
+    async def wait(self, timeout_s: float) -> list[int]: ...
 
 
 class OutboxTable(Protocol):
@@ -44,8 +58,9 @@ class OutboxTable(Protocol):
 class ConflictTable(Protocol):
     """`sync_conflicts`: one per (record, path), derived anew at each look; people resolve it by SQL or command.
 
-    `derive` stores exactly these conflicts of a record and closes the others; `picks` are the choices made and not yet
-    carried out; `resolved_rows` the rows that have some."""
+    `derive` stores exactly these conflicts of a record and closes the others; a choice is withdrawn there when the
+    value that it gives up has moved since. `picks` are the choices made and not yet carried out; `resolved_rows` the
+    rows that have some."""
 
     def derive(
         self, shop_id: int, resource: str, key: str, row_id: int, conflicts: Sequence[FieldConflict], at: datetime
@@ -75,9 +90,3 @@ class PushJournal(Protocol):
     def seal_password(self, shop_id: int, row_id: int, sealed: str) -> None: ...
     def password(self, shop_id: int, row_id: int) -> str | None: ...
     def forget_password(self, shop_id: int, row_id: int) -> None: ...
-
-
-class LocalSignal(Protocol):
-    """Rings soon after somebody edited the mirror. `wait` returns whether it rang; False after `timeout_s` without."""
-
-    async def wait(self, timeout_s: float) -> bool: ...

@@ -16,6 +16,7 @@ from syncd.domain.cursor import Cursor, Feed, Walk
 from syncd.domain.ledger import Brake, Parked
 from syncd.domain.record import Broken
 from syncd.domain.shop import Shop, ShopState
+from syncd.store.guard import own_writes
 from syncd.store.rows import save
 from syncd.store.schema import BRAKES, CAPABILITIES, CURSORS, MIRROR, PARKED, SHOPS
 
@@ -49,9 +50,11 @@ class Books:
 
     def remove_shop(self, shop_id: int) -> None:
         """Forget a shop with all that is mirrored of it."""
+        own_writes(self._connection)
         for table in MIRROR.sorted_tables:
-            column = table.c.id if table is SHOPS else table.c.shop_id
-            self._connection.execute(delete(table).where(column == shop_id))
+            if table is SHOPS or "shop_id" in table.c:
+                column = table.c.id if table is SHOPS else table.c.shop_id
+                self._connection.execute(delete(table).where(column == shop_id))
 
     # --- cursors and capabilities --------------------------------------------------------------------------------
 

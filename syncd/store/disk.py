@@ -11,14 +11,33 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from syncd.ports import Books as BooksTable
-from syncd.ports import BudgetTable, Clock, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
+from syncd.ports import (
+    BudgetTable,
+    Clock,
+    ConflictTable,
+    HintQueue,
+    HistoryTable,
+    Journal,
+    LedgerTable,
+    MirrorTable,
+    OutboxTable,
+    PushJournal,
+    VaultTable,
+)
 from syncd.store.books import Books
 from syncd.store.buckets import Buckets
+from syncd.store.conflicts import Conflicts
 from syncd.store.database import Address, House, Use, address, open_engine
+from syncd.store.guard import watch
 from syncd.store.hints import Hints
+from syncd.store.history import History
 from syncd.store.ledger import Ledger
-from syncd.store.migrate import check
+from syncd.store.local import Local
+from syncd.store.local_signal import POLL_S, SIMULATED_POLL_S, ListeningSignal, PollingSignal, Version
+from syncd.store.migrate import check, ensure_triggers
 from syncd.store.mirror import Mirror
+from syncd.store.outbox import Outbox
+from syncd.store.pushes import Pushes
 from syncd.store.state import Runs, Vault, database_time
 from syncd.store.writer import InlineWriter, StoreWriter
 
@@ -56,6 +75,26 @@ class MirrorTransaction:
         """Cursors, capabilities, shops and the like."""
         return Books(self.connection)
 
+    @property
+    def local(self) -> Local:
+        """What people edited."""
+        return Local(self.connection)
+
+    @property
+    def outbox(self) -> OutboxTable:
+        """Changes on their way to the shop."""
+        return Outbox(self.connection)
+
+    @property
+    def conflicts(self) -> ConflictTable:
+        """What waits for a person."""
+        return Conflicts(self.connection)
+
+    @property
+    def history(self) -> HistoryTable:
+        """What changed when, and by whom."""
+        return History(self.connection)
+
 
 class StateTransaction:
     """`ports.StateTx` on one connection."""
@@ -85,6 +124,11 @@ class StateTransaction:
         """Runs and due times."""
         return Runs(self._connection)
 
+    @property
+    def pushes(self) -> PushJournal:
+        """The push journal, and passwords of new customers."""
+        return Pushes(self._connection)
+
 
 @dataclass(frozen=True, slots=True)
 class StoreDisk:
@@ -94,9 +138,11 @@ class StoreDisk:
     mirror: StoreWriter[MirrorTransaction] | InlineWriter[MirrorTransaction]
     state: StoreWriter[StateTransaction] | InlineWriter[StateTransaction]
     reader: StoreWriter[MirrorTransaction] | InlineWriter[MirrorTransaction]
+    local_signal: PollingSignal
 
     def close(self) -> None:
         """Close every connection. Nothing may be run afterwards."""
+        self.local_signal.close()
         for writer in (self.mirror, self.state, self.reader):
             writer.close()
 
@@ -106,9 +152,12 @@ def open_disk(
 ) -> StoreDisk:
     """Open both databases. With `inline_pause` transactions run on the caller's own thread, for simulated time.
 
+    Triggers that are missing are made anew first, so that nothing that people write from here on goes unnoticed.
+
     Raises SchemaProblem (a revision that is not ours), SettingsProblem (a wrong address), DatabaseBusy, DiskProblem."""
     where = address(mirror_url, state_url)
     check(mirror_url, state_url)
+    ensure_triggers(mirror_url, state_url)
     simulated = inline_pause is not None
     make_state: Callable[[Connection], StateTransaction] = partial(StateTransaction, clock=clock, simulated=simulated)
 
@@ -116,16 +165,34 @@ def open_disk(
         one = inline_pause is not None or (where.of(house).get_backend_name() == "sqlite" and use is Use.WRITE)
         threads = 1 if one else READERS if use is Use.READ else POSTGRES_THREADS
         engine = open_engine(where.of(house), house, use, threads)
+        if house is House.MIRROR and use is Use.WRITE:
+            watch(engine)
         if inline_pause is not None:
             return InlineWriter(engine, make, inline_pause)
         return StoreWriter(engine, make, threads, f"{house.value}-{use.value}")
 
+    reader = writer(House.MIRROR, Use.READ, _reading)
     return StoreDisk(
         where,
         mirror=writer(House.MIRROR, Use.WRITE, _writing),
         state=writer(House.STATE, Use.WRITE, make_state),
-        reader=writer(House.MIRROR, Use.READ, _reading),
+        reader=reader,
+        local_signal=_signal(where, reader, clock, simulated=simulated),
     )
+
+
+def _signal(
+    where: Address,
+    reader: StoreWriter[MirrorTransaction] | InlineWriter[MirrorTransaction],
+    clock: Clock,
+    *,
+    simulated: bool,
+) -> PollingSignal:
+    if where.mirror.get_backend_name() == "sqlite":
+        return PollingSignal(reader, clock, SIMULATED_POLL_S if simulated else POLL_S, Version(where.mirror))
+    if simulated:
+        return PollingSignal(reader, clock, SIMULATED_POLL_S)
+    return ListeningSignal(reader, clock, where.mirror)
 
 
 def _writing(connection: Connection) -> MirrorTransaction:

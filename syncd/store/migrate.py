@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
 
 from syncd.errors import SchemaProblem
+from syncd.store import triggers
 from syncd.store.database import Address, House, Use, address, exists, make_private, open_engine
 from syncd.store.faults import UPGRADE, border
 from syncd.store.schema import MIRROR, STATE, STATE_SCHEMA
@@ -100,17 +101,38 @@ def _revision(where: Address, house: House) -> str | None:
     engine = open_engine(url, house, Use.READ, 1)
     try:
         with border(), engine.connect() as connection:
-            if not inspect(connection).has_table(_VERSIONS):
-                return None
-            found: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalar()  # noqa: S608
-            return found
+            return _version(connection)
     finally:
         engine.dispose()
 
 
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalar()  # noqa: S608
+    return found
+
+
+def ensure_triggers(mirror_url: str, state_url: str | None = None) -> None:
+    """Make sure that people's edits are noticed: triggers that somebody dropped, changed or switched off are made anew,
+    and a scan is asked for. Raises DatabaseBusy, DiskProblem, SettingsProblem."""
+    where = address(mirror_url, state_url)
+    engine = open_engine(where.mirror, House.MIRROR, Use.READ, 1)
+    try:
+        with border(), engine.connect() as connection:
+            if triggers.in_place(connection):
+                return
+    finally:
+        engine.dispose()
+    with border(), migrating(where, House.MIRROR):
+        pass  # its end makes them
+
+
 @contextmanager
 def migrating(where: Address, house: House) -> Iterator[Connection]:
-    """A connection inside the one transaction that changes a database's tables; two upgrades wait for each other."""
+    """A connection inside the one transaction that changes a database's tables; two upgrades wait for each other.
+
+    While tables change there are no triggers on them; at the newest revision there are again."""
     url = where.of(house)
     if house is House.STATE:
         make_private(url)
@@ -122,6 +144,11 @@ def migrating(where: Address, house: House) -> Iterator[Connection]:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
                 if house is House.STATE:
                     connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {STATE_SCHEMA}"))
+            newest = known_revisions()[0]
+            if house is House.MIRROR and _version(connection) not in {None, newest}:
+                triggers.remove(connection)
             yield connection
+            if house is House.MIRROR and _version(connection) == newest:
+                triggers.ensure(connection)
     finally:
         engine.dispose()

@@ -16,6 +16,7 @@ from syncd.domain.record import Element, Record
 from syncd.domain.resource import Kind, Resource
 from syncd.store.dialect import Row, dialect_of
 from syncd.store.elements import placed
+from syncd.store.guard import own_writes
 from syncd.store.images import Reading
 from syncd.store.sheets import DATES, Family, Sheet, family
 
@@ -34,6 +35,7 @@ class Mirror:
         """Write new records to mirror and base alike; returns their row ids, in order."""
         if not records:
             return []
+        own_writes(self._connection)
         known = family(resource.name, self._dialect)
         sheet = known.parent
         row_ids = self._dialect.new_ids(self._connection, sheet.table, len(records))
@@ -86,6 +88,7 @@ class Mirror:
 
         None means that this image is not there: a row that was is removed, one that was not is not made. A field or
         list that is missing in a new image stays as it is."""
+        own_writes(self._connection)
         known = family(resource.name, self._dialect)
         changes = self._row_changes(known.parent, before.local, local)
         if local is not None and "shop_id" in before.unreadable:
@@ -200,6 +203,7 @@ class Mirror:
     def _mark_deleted(self, shop_id: int, resource: Resource, row_ids: Sequence[int], dates: Row, now: str) -> None:
         if not row_ids:
             return
+        own_writes(self._connection)
         mark, among = self._dialect.mark, self._dialect.among("row_id")
         statement = (
             f'UPDATE "{resource.table}" SET deleted_at = {mark}, synced_at = {mark}'  # noqa: S608

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Double,
     Identity,
@@ -211,6 +212,103 @@ BRAKES = Table(
     Column("approved", Boolean, nullable=False),
 )
 
+APPLY = Table(
+    "sync_apply",
+    MIRROR,
+    # One row. On SQLite 1 while the daemon's own transaction writes, so that triggers leave no hints; nobody but that
+    # transaction ever sees it. PostgreSQL's sessions carry a name instead.
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("active", Integer, nullable=False),
+)
+
+OUTBOX = Table(
+    "sync_outbox",
+    MIRROR,
+    _numbered("id"),
+    _shop(),
+    Column("resource", Text, nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("patch", Text, nullable=False),
+    Column("frozen", Text),
+    Column("base", Text),
+    Column("digest", Text, nullable=False),
+    Column("claimed_at", Moment, nullable=False),
+    Column("due_at", Moment),
+    Column("attempts", Integer, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("sync_outbox_row", "shop_id", "resource", "row_id", unique=True),
+    sqlite_autoincrement=True,
+)
+
+CONFLICTS = Table(
+    "sync_conflicts",
+    MIRROR,
+    _numbered("id"),
+    _shop(),
+    Column("resource", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("base", Text, nullable=False),
+    Column("local", Text, nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    # What a person chose. Everything else in this table is syncd's.
+    Column("resolution", Text),
+    CheckConstraint("resolution IN ('local', 'remote')", name="sync_conflicts_resolution"),
+    Index("sync_conflicts_path", "shop_id", "resource", "row_id", "path", unique=True),
+    sqlite_autoincrement=True,
+)
+
+REFUSED_EDITS = Table(
+    "sync_refused_edits",
+    MIRROR,
+    _numbered("seq"),
+    _shop(),
+    Column("resource", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("sync_refused_edits_row", "shop_id", "resource", "row_id"),
+    sqlite_autoincrement=True,
+)
+
+REFUSALS = Table(
+    "sync_refusals",
+    MIRROR,
+    _shop(key=True),
+    Column("resource", Text, primary_key=True),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+HISTORY = Table(
+    "sync_history",
+    MIRROR,
+    _numbered("seq"),
+    _shop(),
+    Column("resource", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Index("sync_history_record", "shop_id", "resource", "key", "at"),
+    Index("sync_history_at", "shop_id", "at"),
+    sqlite_autoincrement=True,
+)
+
 
 # --- the daemon's own database ----------------------------------------------------------------------------------------
 
@@ -278,4 +376,32 @@ DUE = Table(
     _shop(key=True),
     Column("job", Text, primary_key=True),
     Column("due_at", Moment, nullable=False),
+)
+
+PUSHES = Table(
+    "sync_push_journal",
+    STATE,
+    _numbered("seq"),
+    _shop(),
+    Column("change_id", BigInteger, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("row_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Column("answered_at", Moment),
+    Column("answer_key", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Index("sync_push_journal_change", "shop_id", "change_id"),
+    sqlite_autoincrement=True,
+)
+
+PASSWORDS = Table(
+    "sync_customer_passwords",
+    STATE,
+    _shop(key=True),
+    Column("row_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed", Text, nullable=False),
 )

@@ -1,0 +1,140 @@
+"""Hearing soon that people wrote into the mirror, without asking the tables again and again.
+
+SQLite counts foreign commits in `PRAGMA data_version`: a look at it costs microseconds, and only when it moved are the
+hints looked at. PostgreSQL's triggers notify a listening connection. On simulated time the same looks are made inline.
+"""
+
+import asyncio
+from typing import Any, Protocol
+
+import psycopg
+from sqlalchemy import URL, PoolProxiedConnection
+from sqlalchemy.exc import SQLAlchemyError
+
+from syncd.errors import DatabaseBusy
+from syncd.ports import Clock
+from syncd.ports import Writer as Reader
+from syncd.store.database import House, Use, open_engine, sqlite_module
+from syncd.store.local import Local
+from syncd.store.triggers import CHANNEL
+
+#: How often SQLite's counter is looked at: well within a second, and thousands of times cheaper than that allows.
+POLL_S = 0.3
+#: On simulated time nobody waits, and every look costs the simulation.
+SIMULATED_POLL_S = 2.0
+#: How long a lost connection is left alone, and how often a listener looks whether it missed anything.
+RETRY_S = 1.0
+LISTEN_S = 30.0
+
+
+class HasLocal(Protocol):
+    """A transaction on the mirror database, as this file needs it."""
+
+    @property
+    def local(self) -> Local: ...
+
+
+class PollingSignal:
+    """`ports.LocalSignal` by looking. `version` moves whenever somebody commits (None: not known)."""
+
+    def __init__(
+        self, reader: Reader[HasLocal], clock: Clock, every_s: float, version: "Version | None" = None
+    ) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._every_s = every_s
+        self._version = version
+        self._seen: int | None = None
+        self._told: dict[int, tuple[int, int]] = {}
+
+    async def wait(self, timeout_s: float) -> list[int]:
+        """The shops that people wrote to, as soon as there are; none after `timeout_s` seconds."""
+        until = self._clock.monotonic() + timeout_s
+        while not (shops := await self._fresh()):
+            left = until - self._clock.monotonic()
+            if left <= 0:
+                break
+            await self._pause(min(left, self._every_s))
+        return shops
+
+    async def _pause(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+    async def _fresh(self) -> list[int]:
+        version = self._version.read() if self._version is not None else None
+        if version is not None and version == self._seen:
+            return []
+        try:
+            found = await self._reader.run(lambda tx: tx.local.fresh())
+        except DatabaseBusy:
+            return []  # looked at again after the next pause
+        self._seen = version
+        shops = [shop_id for shop_id, state in found.items() if self._told.get(shop_id) != state]
+        self._told = found
+        return shops
+
+    def close(self) -> None:
+        """Close what was opened for it."""
+        if self._version is not None:
+            self._version.close()
+
+
+class Version:
+    """SQLite's count of the commits of others, on a connection of its own that is never inside a transaction."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = open_engine(url, House.MIRROR, Use.READ, 1)
+        self._raw: PoolProxiedConnection | None = None
+
+    def read(self) -> int | None:
+        """The count; None where it cannot be told just now."""
+        try:
+            if self._raw is None:
+                self._raw = self._engine.raw_connection()
+            cursor = self._raw.cursor()
+            cursor.execute("PRAGMA data_version")
+            return int(cursor.fetchall()[0][0])
+        except (SQLAlchemyError, sqlite_module().Error):
+            return None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
+        self._engine.dispose()
+
+
+class ListeningSignal(PollingSignal):
+    """The same by listening: a notification ends the pause. Looks now and then all the same, for what it missed."""
+
+    def __init__(self, reader: Reader[HasLocal], clock: Clock, url: URL) -> None:
+        super().__init__(reader, clock, LISTEN_S)
+        self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            if self._connection is None:
+                self._connection = await psycopg.AsyncConnection.connect(
+                    self._address, autocommit=True, application_name="syncd listen", connect_timeout=10
+                )
+                await self._connection.execute(f"LISTEN {CHANNEL}")
+                return  # what came before it listened is to be looked for first
+            async for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+                pass
+        except psycopg.Error:
+            self._drop()
+            await self._clock.sleep(min(seconds, RETRY_S))
+        except asyncio.CancelledError:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.pgconn.finish()
+            self._connection = None
+
+    def close(self) -> None:
+        """Close the listening connection."""
+        self._drop()
