@@ -55,18 +55,18 @@ def _shop(report: "ShopReport") -> None:
     screen.say()
     screen.heading(report.shop.name)
     _checks(report.checks)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for resource, caps in report.capabilities:
         if not caps.available:
             rows.append((resource.name, Text(caps.why_not or "not offered", style="dim"), "", "", "", "", ""))
             continue
         pages = str(caps.page_size or "?") if caps.pages else "?" if caps.pages is None else "all"
         order = caps.order.value if caps.order else "?"
-        detail = "list is whole" if caps.list_is_whole else "list is thin"
-        filters = ", ".join(caps.filters) or "-"
+        detail = "whole" if caps.list_is_whole else "thin"
+        filters = ", ".join(name.removesuffix("_min") for name in caps.filters) or "-"
         rows.append((resource.name, pages, order, _yes(caps.counts), _yes(caps.trims), filters, detail))
     if rows:
-        screen.say(screen.table(("resource", "a page", "order", "counts", "trims", "honoured filters", "shape"), rows))
+        screen.say(screen.table(("resource", "a page", "order", "counts", "trims", "filters", "list"), rows))
     for resource, caps in report.capabilities:
         for note in caps.notes[-3:]:
             screen.say(Text(f"  {resource.name}: withdrawn, {note}", style="dim"))

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from syncd.cli import screen
@@ -16,6 +17,9 @@ from syncd.service.words import duration
 
 class _Facts(ProgressColumn):
     """What the walk has done, how fast, what it waits for, and how long it will take."""
+
+    def get_table_column(self) -> Column:
+        return Column(no_wrap=True)
 
     def render(self, task: Task) -> Text:
         facts: dict[str, Any] = task.fields
@@ -30,11 +34,12 @@ class ProgressBar:
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None),
             _Facts(),
             console=screen.err(),
             transient=True,
+            expand=True,
         )
 
     def __enter__(self) -> Self:
@@ -63,9 +68,10 @@ class ProgressBar:
             return
         stretch.advance(pages, rows, waited_s)
         now_s = self._stretches.now_s()
-        facts = [f"{rows:,} records", f"{stretch.rate(now_s):.1f} pages/s"]
-        if (share := stretch.waiting_share(now_s)) >= 0.01:
-            facts.append(f"{share:.0%} waiting for budget")
+        facts = [f"{rows:,} rows", f"{stretch.rate(now_s):.1f} pages/s"]
+        if (share := stretch.waiting_share(now_s)) >= 0.05:
+            # Waiting means waiting for the call budget; where there is room, it is said.
+            facts.append(f"{share:.0%} waiting{' for the call budget' if self._progress.console.width >= 110 else ''}")
         if (left_s := stretch.left_s(now_s)) is not None:
             facts.append(f"{duration(left_s)} left")
         self._progress.update(task, completed=pages, facts=", ".join(facts))

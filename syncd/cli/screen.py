@@ -15,6 +15,8 @@ from rich.text import Text
 
 #: A pipe has no width of its own; this one keeps tables whole.
 _PIPE_COLUMNS: Final = 140
+#: Cells up to this length are not broken over two lines.
+_SHORT: Final = 16
 _NUMBERS: Final = frozenset("0123456789,.-+ %/?")
 
 
@@ -64,7 +66,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     for index, name in enumerate(columns):
         cells = [str(line[index]) for line in lines if str(line[index])]
         figures = bool(cells) and all(set(cell) <= _NUMBERS for cell in cells)
-        grid.add_column(name, justify="right" if figures else "left", overflow="fold", no_wrap=figures)
+        short = index == 0 or all(len(cell) <= _SHORT for cell in cells)
+        grid.add_column(name, justify="right" if figures else "left", overflow="fold", no_wrap=short)
     for line in lines:
         grid.add_row(*[cell if isinstance(cell, Text) else Text(cell) for cell in line])
     return grid

@@ -65,7 +65,7 @@ def _show(each: "ShopStatus", now: datetime) -> None:
         age = f", {duration(tokens.age_s)} old" if tokens.age_s is not None else ""
         screen.say(f"  tokens  {tokens.phase.value}, generation {tokens.generation}{age}")
     if each.shop.company_id is not None:
-        columns = ("resource", "state", "last look", "bound", "rows", "in shop", "hints", "parked")
+        columns = ("resource", "state", "last look", "bound", "rows", "shop", "hints", "parked")
         screen.say(screen.table(columns, [_row(resource, now) for resource in each.resources]))
     for need in each.needs:
         screen.say(Text.assemble(("  ! ", "bold red"), need.what))

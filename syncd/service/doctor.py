@@ -171,7 +171,7 @@ async def _grant(house: House, place: Workplace) -> Check:
     try:
         inspected = await place.tokens.inspect()
     except (Retry, NotUnderstood) as problem:
-        return Check("grant", Verdict.ODD, f"tokeninfo does not answer: {problem.message}{age}")
+        return Check("grant", Verdict.ODD, f"tokeninfo does not answer: {problem.message.rstrip('.')}{age}")
     missing = sorted({resource.scope for resource in house.resources if resource.scope} - set(inspected.scopes))
     said = f"scopes {', '.join(inspected.scopes)}{age}"
     if missing:

@@ -17,8 +17,8 @@ def meant(word: str, known: Iterable[str], *, strict: bool = False) -> str:
     return f"there are: {', '.join(names)}" if names else "there is none yet"
 
 
-def duration(seconds: float | None) -> str:
-    """`45 s`, `3 min 20 s`, `5 h`, `2 d 4 h`: two units at most."""
+def duration(seconds: float | None, units: int = 2) -> str:
+    """`45 s`, `3 min 20 s`, `5 h`, `2 d 4 h`: so many units at most."""
     if seconds is None:
         return "?"
     left = max(0, round(seconds))
@@ -29,15 +29,15 @@ def duration(seconds: float | None) -> str:
             parts.append(f"{count} {unit}")
         elif parts:
             break
-    return " ".join(parts[:2]) or "0 s"
+    return " ".join(parts[:units]) or "0 s"
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """How long ago a moment was, `never` where there was none."""
+    """How long ago a moment was, roughly; `never` where there was none."""
     if moment is None:
         return "never"
     past = now - moment
-    return "now" if past < timedelta(seconds=1) else f"{duration(past.total_seconds())} ago"
+    return "now" if past < timedelta(seconds=1) else f"{duration(past.total_seconds(), units=1)} ago"
 
 
 def amount(count: float, noun: str) -> str:

@@ -36,7 +36,7 @@ def test_a_person_sees_a_bar(empty: Installation) -> None:
     os.close(mine)
     assert work.returncode == 0
     assert "A simulated shop is up" in seen
-    assert re.search(r"demo orders .*records, .*pages/s", seen)
+    assert re.search(r"demo orders .*rows, .*pages/s", seen)
 
 
 def _read(end: int) -> bytes:
