@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from syncd.domain.decision import ABSENT, DeleteLocal
-from syncd.domain.ledger import HintSource, Known
+from syncd.domain.change import HistoryLine, Origin
+from syncd.domain.decision import ABSENT, Decision, DeleteLocal
+from syncd.domain.history import differences
+from syncd.domain.ledger import HintSource, Images, Known
 from syncd.domain.reconcile import reconcile
 from syncd.domain.record import Broken
 from syncd.domain.run import Tally
+from syncd.engine.binding import bound
 from syncd.engine.sighting import Form, Scope, Seen
 from syncd.ports import MirrorTx
 
@@ -34,6 +37,7 @@ def take(tx: MirrorTx, scope: Scope, seen: Sequence[Seen], broken: Sequence[Brok
     tally = Tally(seen=len(seen) + len(broken), parked=len(broken))
     latest = {each.item.key: each for each in seen}
     lines = tx.ledger.find(scope.shop_id, name, list(latest))
+    lines |= bound(tx, scope, [each for key, each in latest.items() if key not in lines])
     fresh = [each for key, each in latest.items() if key not in lines]
     later = [(each, lines[key]) for key, each in latest.items() if key in lines]
     stale = [each.item.key for each, line in later if line.as_of > each.ticket]
@@ -79,7 +83,7 @@ def _update(
         if image is None:
             skipped.append(line.key)
             continue
-        decision = reconcile(scope.resource, image.base, image.local, each.record, scope.policy, image.unreadable)
+        decision = _decided(tx, scope, image, each)
         differs = decision.base_after != image.base
         if differs or decision.local_after != image.local:
             tx.mirror.write(scope.shop_id, scope.resource, image, decision.local_after, decision.base_after, scope.at)
@@ -93,6 +97,29 @@ def _update(
             tally.same += 1
         put.append(_noted(replace(line, gone_at=None, missed=0), each, scope.at))
     return put, skipped, Taken(tally, tuple(moved), tuple(changed))
+
+
+def _decided(tx: MirrorTx, scope: Scope, image: Images, each: Seen) -> Decision:
+    """Reconcile one record, with what people chose for its conflicts; keep its conflicts, refusals and history."""
+    name, shop_id = scope.resource.name, scope.shop_id
+    parked = tx.conflicts.paths(shop_id, name, image.row_id)
+    picks = tx.conflicts.picks(shop_id, name, image.row_id) if parked else {}
+    policy = scope.policy.resolved(picks) if picks else scope.policy
+    decision = reconcile(scope.resource, image.base, image.local, each.record, policy, image.unreadable)
+    key = each.item.key
+    if parked or decision.conflicts:
+        tx.conflicts.derive(shop_id, name, key, image.row_id, decision.conflicts, scope.at)
+    if decision.refused:
+        tx.outbox.turn_down(shop_id, name, key, image.row_id, decision.refused, scope.at)
+    moved = image.base is not decision.base_after
+    changes = differences(scope.resource, image.base, decision.base_after) if moved else {}
+    if changes and image.base is not None:
+        origin = Origin.RESOLUTION if picks else Origin.MERGE if decision.to_remote else Origin.SHOP
+        tx.history.write(shop_id, [HistoryLine(name, key, image.row_id, scope.at, origin, changes)])
+    if decision.to_remote and (moved or picks):
+        # The edit stands against something new: what was refused or parked before may be tried again.
+        tx.hints.leave(shop_id, name, [key], HintSource.LOCAL, scope.at)
+    return decision
 
 
 def _noted(line: Known, each: Seen, at: datetime) -> Known:
@@ -125,10 +152,16 @@ def bury(tx: MirrorTx, scope: Scope, absent: Sequence[tuple[str, int]]) -> int:
         image = images.get(line.row_id)
         if image is None:
             continue
-        decision = reconcile(scope.resource, image.base, image.local, ABSENT, scope.policy)
+        decision = reconcile(scope.resource, image.base, image.local, ABSENT, scope.policy, image.unreadable)
+        if decision.conflicts:
+            tx.conflicts.derive(scope.shop_id, name, line.key, line.row_id, decision.conflicts, scope.at)
         if isinstance(decision, DeleteLocal) or image.local is None:
             gone.append(replace(line, gone_at=scope.at, as_of=tickets[line.key], missed=0))
     if gone:
+        tx.history.write(
+            scope.shop_id,
+            [HistoryLine(name, g.key, g.row_id, scope.at, Origin.SHOP, {"": ("present", "deleted")}) for g in gone],
+        )
         tx.mirror.bury(scope.shop_id, scope.resource, [line.row_id for line in gone], scope.at)
         tx.ledger.put(scope.shop_id, name, gone)
     return len(gone)

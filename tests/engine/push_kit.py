@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from syncd.domain.policy import Policy
 from syncd.domain.resources import RESOURCES
 from syncd.domain.run import Run
+from syncd.domain.secret import Secret
 from syncd.engine.hands import Hands
 from syncd.engine.looks import Looker
 from syncd.engine.push_worker import PushWorker
@@ -77,7 +78,7 @@ async def push_desk(
             {resource.name: resource for resource in RESOURCES if resource.writable},
             policies or {},
             Looker(at.shop, remote=at.gateway, disk=at.disk, clock=at.clock, rules=rules or PullRules()),
-            KeyRing.of([new_key()], source="a test"),
+            KeyRing.of([Secret(new_key())], source="a test"),
             asyncio.Event(),
         )
         address = make_url(url)
