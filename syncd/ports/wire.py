@@ -126,8 +126,9 @@ class RemoteWriter(Protocol):
 
     `whole` is the record as just read: all of it goes back with the patch in it, or, if `partial`, the patch's fields
     and its changed lists, completed. Without `whole` only fields can be sent: a list must be complete (ValueError).
-    Lists with an address of their own never go with their record. `edit_element` sends `fields`, and with them what
-    may be set of `whole`, the element as just read: a shop that takes whole records empties what is left out."""
+    Changes of lists with an address of their own never go with their record. `edit_element` sends `fields`, and with
+    them what may be set of `whole`, the element as just read: a shop that takes whole records empties what is left
+    out."""
 
     async def create(
         self,

@@ -101,14 +101,17 @@ class Encoder:
 
     def updated(self, resource: Resource, patch: Patch, whole: Item | None, *, partial: bool = False) -> Body:
         """The body of a change: `whole` with the patch in it; or, if `partial` or without `whole`, the patch's fields
-        and its changed lists, complete. Raises Unfit where `whole` cannot be read, ValueError for a list without it."""
+        and its changed lists, complete. Lists with an address of their own stay as they were read.
+
+        Raises Unfit where `whole` cannot be read, ValueError for a changed list without it."""
         wire: Mapping[str, Any] = {} if whole is None else whole.wire
         seen = self._read(resource, whole)
         body: Body = {} if partial else self._kept(resource, wire, seen)
         self._edit(body, resource.by_name, patch.fields, [wire])
         for child in resource.children:
-            changes = patch.children.get(child.name, ())
-            if child.endpoint or child.access is not Access.WRITE:
+            # A list with an address of its own is changed there; but who takes whole records may drop what is left out.
+            changes = () if child.endpoint else patch.children.get(child.name, ())
+            if child.access is not Access.WRITE:
                 continue
             name = next((key for key in (child.name, *child.aliases) if key in wire), child.name)
             if changes and whole is None:

@@ -212,17 +212,21 @@ class ShopWriter:
 
     async def _written(self, deed: _Deed, errand: Errand, heard: Heard) -> Written:
         """What the answer to a write that was taken says. Raises Rejected for an error object."""
+        item, is_error = self._answered(deed, heard)
+        if is_error:
+            said = faults.said(heard.answer.body, deed.secrets)
+            raise faults.rejected(self._shop, errand.what, heard.answer.status, said)
+        return Written(item, await self._caller.mark(errand), heard.served_at)
+
+    def _answered(self, deed: _Deed, heard: Heard) -> tuple[Item | Broken | None, bool]:
+        """The record in an answer, None where it makes no sense; whether it is an error object instead."""
         try:
             envelope, items = self._codec.split(deed.resource, heard.answer.body)
         except NotUnderstood:
-            item = None
-        else:
-            if envelope.error and not items:
-                said = faults.said(heard.answer.body, deed.secrets)
-                raise faults.rejected(self._shop, errand.what, heard.answer.status, said)
-            found = items or ()
-            item = picked(found, deed.key) if deed.key else _only(found)
-        return Written(item, await self._caller.mark(errand), heard.served_at)
+            return None, False
+        if not items:
+            return None, bool(envelope.error)
+        return picked(items, deed.key) if deed.key else _only(items), False
 
 
 def _only(items: tuple[Item | Broken, ...]) -> Item | Broken | None:

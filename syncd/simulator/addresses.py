@@ -64,7 +64,9 @@ def answer_addresses(shop: "SimShop", owner: str, rest: list[str], request: Requ
         case "PUT", []:
             write(shop, owner, key, body_of(request, "address"), "api")
         case "PUT", ["default"]:
-            write(shop, owner, key, {"default": True}, "api")
+            # This address knows one deed only: whatever a PUT of a whole address means, nothing else is emptied.
+            old = next(each for each in _all(shop, owner) if each["token"] == key)
+            write(shop, owner, key, old | {"default": True}, "api")
         case "DELETE", []:
             remove(shop, owner, key, "api")
             return Reply(200)

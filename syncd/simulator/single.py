@@ -9,6 +9,7 @@ from syncd.simulator.purchase import WRONG_PASSWORD
 from syncd.simulator.resources import CUSTOMERS
 from syncd.simulator.shapes import shape
 from syncd.simulator.sheets import Sheet
+from syncd.simulator.switches import Switches
 from syncd.simulator.wire import Reply, Request
 from syncd.simulator.writes import RefusedError
 
@@ -22,7 +23,7 @@ def answer_single(shop: "SimShop", sheet: Sheet, generation: str, key: str, requ
     if verb not in sheet.verbs:
         return Reply.error(405, "Method not allowed")
     switches = shop.switches.of(sheet.name)
-    if sheet.path2 and switches.generation not in {"both", "api2" if generation == "api2" else "v1"}:
+    if not _serves(switches, sheet, generation):
         return Reply.error(404, "Not found")
     if key not in shop.shelves[sheet.name]:
         return absent(switches.not_found)
@@ -40,6 +41,8 @@ def answer_single(shop: "SimShop", sheet: Sheet, generation: str, key: str, requ
 
 def create(shop: "SimShop", sheet: Sheet, generation: str, request: Request) -> Reply:
     """POST of a new record. Not idempotent: the same body twice makes two."""
+    if not _serves(shop.switches.of(sheet.name), sheet, generation):
+        return Reply.error(404, "Not found")
     fields = body_of(request, sheet)
     fields.pop("known_email", None)
     if sheet.name == "orders" and (email := request.asked("email")) is not None:
@@ -52,6 +55,11 @@ def create(shop: "SimShop", sheet: Sheet, generation: str, request: Request) -> 
     else:
         key = shop.create(sheet.name, fields, by="api")
     return _enveloped(shop, sheet, generation, key)
+
+
+def _serves(switches: Switches, sheet: Sheet, generation: str) -> bool:
+    """Whether this generation takes single records of the resource."""
+    return not sheet.path2 or switches.generation in {"both", "api2" if generation == "api2" else "v1"}
 
 
 def login(shop: "SimShop", generation: str, request: Request) -> Reply:

@@ -184,6 +184,23 @@ def test_tickets_only_grow_and_follow_the_calls(here: Desk) -> None:
     simulate(scene)
 
 
+def test_the_mark_is_the_last_ticket_of_any_process_and_counts_nothing(at: Desk) -> None:
+    async def scene() -> None:
+        process = at.process(floor=7)
+        assert await process.mark() == 7
+        await process.ticket(PUSH, 2)
+        await at.process().ticket(PUSH)
+        before = await at.level()
+        assert [await process.mark(), await process.mark()] == [10, 10]
+        assert await at.level() <= before
+        assert sum(line.calls for line in await at.spent()) == 3
+        at.fuse = Fuse(1, make=lambda: DatabaseBusy("busy"))
+        with pytest.raises(DatabaseBusy):
+            await at.process().mark()
+
+    simulate(scene)
+
+
 def test_a_bucket_too_small_for_both_calls_of_a_push_gives_them_one_by_one(here: Desk) -> None:
     async def scene() -> None:
         process = here.process(rules=BudgetRules(size=1, leak=1))

@@ -128,6 +128,11 @@ def test_a_generation_may_not_answer_for_single_records() -> None:
     assert only_2.send("GET", f"/api/products/{key}.json").status == 404
     assert only_2.send("GET", f"/api2/products/{key}.json").status == 200
     assert only_2.send("GET", f"/api/categories/{only_2.shop.keys('categories')[0]}.json").status == 200
+    new = {"product": {"title": "New"}}
+    assert only_v1.send("POST", "/api2/products.json", new).status == 404
+    assert only_v1.send("POST", "/api/products.json", new).status == 200
+    assert only_2.send("POST", "/api/products.json", new).status == 404
+    assert only_2.send("POST", "/api2/products.json", new).status == 200
 
 
 def test_login_tells_match_mismatch_and_stranger_apart() -> None:

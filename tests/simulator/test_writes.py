@@ -296,6 +296,15 @@ def test_addresses_come_change_and_go_one_by_one() -> None:
     ]
 
 
+def test_making_an_address_the_default_empties_nothing_in_it() -> None:
+    desk = open_desk("put=whole")
+    owner = desk.shop.create("customers", {"email": "a@mail.example"})
+    base = f"/api/customers/{owner}/addresses"
+    desk.post(f"{base}.json", {"address": {"city": "Wien"}})
+    second = desk.post(f"{base}.json", {"address": {"city": "Linz", "zip": "4020"}})["address"]
+    assert desk.put(f"{base}/{second['token']}/default.json", None)["address"] == second | {"default": True}
+
+
 def test_a_category_is_made_and_moved() -> None:
     desk = open_desk()
     parent = int(desk.shop.keys("categories")[0])
