@@ -4,7 +4,7 @@ A trigger on the table leaves a hint of a person, so that the record is looked a
 person could see: when the other side's value moved since, it is withdrawn. Must not carry a choice out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -59,7 +59,7 @@ class Conflicts:
     def open(self, shop_id: int) -> list[OpenConflict]:
         """All conflicts of a shop, the oldest first."""
         rows = select(*_OPEN).where(_C.shop_id == shop_id).order_by(_C.since, _C.id)
-        return [_open(tuple(row)) for row in self._connection.execute(rows)]
+        return [_open(row) for row in self._connection.execute(rows).mappings()]
 
     def paths(self, shop_id: int, resource: str, row_id: int) -> frozenset[str]:
         """What waits for a person in a record."""
@@ -88,5 +88,6 @@ def _of(shop_id: int, resource: str, row_id: int) -> ColumnElement[bool]:
     return and_(_C.shop_id == shop_id, _C.resource == resource, _C.row_id == row_id)
 
 
-def _open(row: tuple[Any, ...]) -> OpenConflict:
-    return OpenConflict(*row[:-1], choice=row[-1] or "")
+def _open(row: Mapping[Any, Any]) -> OpenConflict:
+    choice = row["resolution"] or ""
+    return OpenConflict(**{name: value for name, value in row.items() if name != "resolution"}, choice=choice)

@@ -30,7 +30,9 @@ class Reading:
         self._hold = hold
 
     def load(self, shop_id: int, row_ids: Sequence[int]) -> dict[int, Images]:
-        """Both images of each row. A row that somebody else holds is left out; one that is nowhere has none."""
+        """Both images of each row. A row that somebody else holds is left out; one that is nowhere has none.
+
+        Base says whose record a row holds: one that a person moved to another shop stays this shop's."""
         wanted = sorted(set(row_ids))
         if not wanted:
             return {}
@@ -45,12 +47,15 @@ class Reading:
         unreadable: dict[int, dict[str, str]] = defaultdict(dict)
         elements = self._elements(listed, unreadable, twin=False)
         held = self._held_by_others(listed, rows, elements)
-        bases = self._bases(listed)
+        bases, others = self._bases(shop_id, listed)
         images = {}
         for row_id in wanted:
             if row_id in held:
                 continue
             local, deleted_at = None, None
+            if row_id in others or (row_id in rows and rows[row_id][1] != shop_id and row_id not in bases):
+                images[row_id] = Images(row_id, None, None)
+                continue
             if row_id in rows:
                 row, odd = rows[row_id], unreadable[row_id]
                 if row[1] != shop_id:
@@ -61,13 +66,17 @@ class Reading:
             images[row_id] = Images(row_id, bases.get(row_id), local, deleted_at, dict(unreadable[row_id]))
         return images
 
-    def _bases(self, listed: Any) -> dict[int, Record]:
+    def _bases(self, shop_id: int, listed: Any) -> tuple[dict[int, Record], set[int]]:
+        """What was agreed on, by row; and the rows of other shops."""
         elements = self._elements(listed, None, twin=True)
-        bases = {}
+        bases, others = {}, set()
         for row in self._rows(self._known.parent.select(self._known.parent.twin, "row_id"), (listed,)):
+            if row[1] != shop_id:
+                others.add(row[0])
+                continue
             fields, extra = self._known.parent.unpack(row[2:])
             bases[row[0]] = Record(fields, _lists(self._known, elements[row[0]]), extra)
-        return bases
+        return bases, others
 
     def _elements(
         self, listed: Any, unreadable: dict[int, dict[str, str]] | None, *, twin: bool
