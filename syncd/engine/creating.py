@@ -13,7 +13,7 @@ from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.domain.secret import Secret
 from syncd.engine.claim import digest_of, weigh
-from syncd.engine.hands import WRITE, Hands
+from syncd.engine.hands import Hands, Ways
 from syncd.engine.settling import own_part, settle
 from syncd.engine.sighting import Scope
 from syncd.errors import LostAnswer, Retry
@@ -30,7 +30,7 @@ class Creator:
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
 
-    async def create(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally) -> bool:
+    async def create(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally, ways: Ways) -> bool:
         """Create one record; True when the change is settled. Raises what the calls raise, LostAnswer if in doubt."""
         scope = self._hands.scope(resource)
         ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change))
@@ -43,13 +43,13 @@ class Creator:
         secrets = await self._passwords(resource, ready)
         await self._hands.journal(ready, "record")
         tally.calls += 1
-        written = await self._hands.writer.create(resource, body, secrets, WRITE, None)
+        written = await self._hands.writer.create(resource, body, secrets, ways.write, None)
         if written.item is None or isinstance(written.item, Broken):
             raise LostAnswer(f"the shop did not say which {resource.singular} it made")
         answer = self._hands.answered(resource, written, caps)
         ticket = written.ticket
         if answer is None:
-            answer, ticket = await self._hands.read_back(resource, written.item.key, caps, tally)
+            answer, ticket = await self._hands.read_back(resource, written.item.key, caps, tally, ways)
         settlement = await self._hands.disk.mirror.run(
             lambda tx: settle(tx, self._hands.scope(resource), ready, Record({}), answer, ticket)
         )

@@ -19,8 +19,23 @@ from syncd.engine.sighting import Scope
 from syncd.errors import LostAnswer
 from syncd.ports import Clock, Dice, Disk, Log, MirrorTx, Purpose, Remote, RemoteWriter, Sealer, Written
 
-WRITE = Purpose(CallClass.PUSH, "push", "write")
-READ = Purpose(CallClass.PUSH, "push", "read")
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How the calls of a push are accounted and admitted."""
+
+    read: Purpose
+    write: Purpose
+
+    @classmethod
+    def of(cls, klass: CallClass) -> "Ways":
+        """Reads and writes of a push at this class."""
+        return cls(Purpose(klass, "push", "read"), Purpose(klass, "push", "write"))
+
+
+URGENT = Ways.of(CallClass.PUSH)
+BULK = Ways.of(CallClass.BACKFILL)
+"""A long queue takes all that is left, and nothing from quick looks: at the highest class it would starve them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +96,18 @@ class Hands:
             return None
         return record
 
-    async def read_back(self, resource: Resource, key: str, caps: Capabilities, tally: Tally) -> tuple[Record, int]:
+    async def read_back(
+        self, resource: Resource, key: str, caps: Capabilities, tally: Tally, ways: Ways
+    ) -> tuple[Record, int]:
         """The record as the shop has it after a write, and the ticket of the read. Raises LostAnswer, Retry."""
         tally.calls += 1
-        look = await self.remote.one(resource, key, READ, caps.detail_path)
+        look = await self.remote.one(resource, key, ways.read, caps.detail_path)
         if look.item is None or isinstance(look.item, Broken):
             raise LostAnswer(f"{resource.name}/{key} cannot be read back after a write")
         record = self.remote.decode(resource, look.item)
         if isinstance(record, Broken):
             raise LostAnswer(f"{resource.name}/{key} cannot be read back: {record.path}: {record.reason}")
-        record = await self.looker.completed(resource, caps, key, record, READ, tally)
+        record = await self.looker.completed(resource, caps, key, record, ways.read, tally)
         return filled(record, caps.detail_shape), look.ticket
 
     def say(self, change: Change, settlement: Settlement) -> None:

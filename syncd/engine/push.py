@@ -14,7 +14,7 @@ from syncd.domain.change import Change, ChangeState, Verb
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.engine.creating import Creator
-from syncd.engine.hands import Hands
+from syncd.engine.hands import BULK, URGENT, Hands, Ways
 from syncd.engine.sending import Sender
 from syncd.errors import LostAnswer, NotUnderstood, Rejected, Retry, SyncdError
 from syncd.ports import MirrorTx
@@ -63,13 +63,15 @@ class Pusher:
         ScopeMissing."""
         settled = 0
         while not self._hands.drain.is_set():
-            batch = await self._next(only)
-            if not batch:
+            ready = await self._next(only)
+            if not ready:
                 break
+            ways = BULK if len(ready) > self._hands.rules.bulk_from else URGENT
+            batch = ready[:_BATCH]
             for change in batch:
                 if self._hands.drain.is_set():
                     return settled
-                settled += await self._work(change, capabilities[change.resource], tally)
+                settled += await self._work(change, capabilities[change.resource], tally, ways)
         return settled
 
     async def _next(self, only: frozenset[int] | None) -> list[Change]:
@@ -77,20 +79,20 @@ class Pusher:
         changes = await self._hands.disk.reader.run(lambda tx: tx.outbox.waiting(shop_id, _WAITING, now))
         known = self._hands.resources
         fitting = [each for each in changes if each.resource in known and (only is None or each.id in only)]
-        return _ordered(fitting, list(known))[:_BATCH]
+        return _ordered(fitting, list(known))
 
-    async def _work(self, change: Change, caps: Capabilities, tally: Tally) -> bool:
+    async def _work(self, change: Change, caps: Capabilities, tally: Tally, ways: Ways) -> bool:
         resource = self._hands.resources[change.resource]
         try:
             if change.state is ChangeState.IN_DOUBT:
                 return await self._doubted(resource, change)
             match change.verb:
                 case Verb.UPDATE:
-                    return await self._sender.update(resource, change, caps, tally)
+                    return await self._sender.update(resource, change, caps, tally, ways)
                 case Verb.CREATE:
-                    return await self._creator.create(resource, change, caps, tally)
+                    return await self._creator.create(resource, change, caps, tally, ways)
                 case Verb.DELETE:
-                    return await self._sender.delete(resource, change, tally)
+                    return await self._sender.delete(resource, change, tally, ways)
         except Rejected as problem:
             tally.parked += 1
             await self._park(change, f"the shop refused it: {problem.message}")

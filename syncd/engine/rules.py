@@ -61,6 +61,7 @@ class PushRules:
     scan_s: float = 300.0  # how often mirror and base are compared in full
     scan_rows: int = 2000  # rows of one comparison
     claim_rows: int = 200  # touched rows weighed in one pass
+    bulk_from: int = 50  # from so many waiting changes on, pushes take what is left of the budget, and no more
     doubt_look_s: float = 60.0  # between two looks for a create whose answer was lost
     doubt_looks: int = 2
     flaps_max: int = 5  # pushes of one field in an hour with alternating values

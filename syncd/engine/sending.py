@@ -10,7 +10,7 @@ from syncd.domain.record import Broken, Record, filled
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.engine.claim import digest_of, weigh
-from syncd.engine.hands import READ, WRITE, Hands
+from syncd.engine.hands import Hands, Ways
 from syncd.engine.settling import own_part, settle, settle_delete
 from syncd.engine.sighting import Form, Scope, Seen
 from syncd.engine.take import bury, take
@@ -24,10 +24,10 @@ class Sender:
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
 
-    async def update(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally) -> bool:
+    async def update(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally, ways: Ways) -> bool:
         """Send one update; True when the change is settled. Raises what the calls raise."""
         tally.calls += 1
-        look = await self._hands.remote.one(resource, change.key, READ, caps.detail_path)
+        look = await self._hands.remote.one(resource, change.key, ways.read, caps.detail_path)
         scope = self._hands.scope(resource)
         if look.item is None:
             await self._hands.disk.mirror.run(lambda tx: self._gone(tx, scope, change, look.ticket))
@@ -38,13 +38,13 @@ class Sender:
         if isinstance(record, Broken):
             raise NotUnderstood(f"{change.resource}/{change.key}: {record.path}: {record.reason}")
         record = filled(
-            await self._hands.looker.completed(resource, caps, change.key, record, READ, tally), caps.detail_shape
+            await self._hands.looker.completed(resource, caps, change.key, record, ways.read, tally), caps.detail_shape
         )
         seen = Seen(look.item, record, look.ticket, Form.DETAILED)
         ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change, seen))
         if ready is None:
             return True
-        answer, ticket = await self._send_update(resource, ready, seen, caps, tally)
+        answer, ticket = await self._send_update(resource, ready, seen, caps, tally, ways)
         settlement = await self._hands.disk.mirror.run(
             lambda tx: settle(tx, self._hands.scope(resource), ready, record, answer, ticket)
         )
@@ -82,7 +82,7 @@ class Sender:
         bury(tx, scope, [(change.key, ticket)])
 
     async def _send_update(
-        self, resource: Resource, change: Change, seen: Seen, caps: Capabilities, tally: Tally
+        self, resource: Resource, change: Change, seen: Seen, caps: Capabilities, tally: Tally, ways: Ways
     ) -> tuple[Record, int]:
         """Send the record's own part and each element that has an address of its own; return what the shop has then."""
         own = own_part(resource, change.patch)
@@ -90,7 +90,7 @@ class Sender:
         if own:
             await self._hands.journal(change, "record")
             tally.calls += 1
-            written = await self._hands.writer.update(resource, change.key, own, seen.item, WRITE, None)
+            written = await self._hands.writer.update(resource, change.key, own, seen.item, ways.write, None)
         for name, changes in change.patch.children.items():
             child = resource.child_by_name[name]
             if not child.endpoint:
@@ -100,25 +100,25 @@ class Sender:
                 tally.calls += 1
                 key = str((each.before.fields.get("token") if each.before else None) or "")
                 if each.act is Act.ADD:
-                    await self._hands.writer.add_element(resource, child, change.key, each.fields, WRITE)
+                    await self._hands.writer.add_element(resource, child, change.key, each.fields, ways.write)
                 elif each.act is Act.EDIT:
-                    await self._hands.writer.edit_element(resource, child, change.key, key, each.fields, WRITE)
+                    await self._hands.writer.edit_element(resource, child, change.key, key, each.fields, ways.write)
                 else:
-                    await self._hands.writer.remove_element(resource, child, change.key, key, WRITE)
+                    await self._hands.writer.remove_element(resource, child, change.key, key, ways.write)
                 written = None
         if written is not None:
             answer = self._hands.answered(resource, written, caps)
             if answer is not None:
                 return answer, written.ticket
-        return await self._hands.read_back(resource, change.key, caps, tally)
+        return await self._hands.read_back(resource, change.key, caps, tally, ways)
 
-    async def delete(self, resource: Resource, change: Change, tally: Tally) -> bool:
+    async def delete(self, resource: Resource, change: Change, tally: Tally, ways: Ways) -> bool:
         """Delete the record at the shop; True: its base has ended."""
         scope = self._hands.scope(resource)
         sending = await self._hands.disk.mirror.run(lambda tx: self._hands.frozen(tx, change))
         await self._hands.journal(sending, "record")
         tally.calls += 1
-        written = await self._hands.writer.delete(resource, change.key, WRITE, None)
+        written = await self._hands.writer.delete(resource, change.key, ways.write, None)
         await self._hands.disk.mirror.run(lambda tx: settle_delete(tx, scope, sending, written.ticket))
         await self._hands.forget(change.id)
         return True
