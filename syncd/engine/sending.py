@@ -102,7 +102,9 @@ class Sender:
                 if each.act is Act.ADD:
                     await self._hands.writer.add_element(resource, child, change.key, each.fields, ways.write)
                 elif each.act is Act.EDIT:
-                    await self._hands.writer.edit_element(resource, child, change.key, key, each.fields, ways.write)
+                    await self._hands.writer.edit_element(
+                        resource, child, change.key, key, each.fields, ways.write, whole=each.before
+                    )
                 else:
                     await self._hands.writer.remove_element(resource, child, change.key, key, ways.write)
                 written = None
