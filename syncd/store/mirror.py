@@ -97,6 +97,11 @@ class Mirror:
         self._write_row(known, known.parent.table, (shop_id, before.row_id), before.local, local, changes, dates)
         changes = self._row_changes(known.parent, before.base, base)
         self._write_row(known, known.parent.twin, (shop_id, before.row_id), before.base, base, changes, {})
+        if local is None and base is None:
+            # A user who deletes a record leaves its elements behind; with its base they go too.
+            for _, sheet in known.children.values():
+                self._remove(sheet.table, "parent_row_id", [before.row_id])
+            return
         for name, (child, sheet) in known.children.items():
             old_local = before.local.children.get(name, ()) if before.local else ()
             old_base = before.base.children.get(name, ()) if before.base else ()
