@@ -51,6 +51,7 @@ class Capabilities:
     detail_path: str = ""  # base of the generation that serves one record; "" = none
     absent_form: str = ""  # what "not there" looked like: "404", "empty", "error"
     stamps_move: bool = True
+    answers_agree: bool | None = None  # whether a write's answer shows what a read shows; None: not compared yet
     list_shape: Shape = field(default_factory=Shape)
     detail_shape: Shape = field(default_factory=Shape)
     notes: tuple[str, ...] = ()  # contradictions met, newest last
@@ -81,6 +82,7 @@ class Capabilities:
             for name in (
                 "available", "why_not", "pages", "page_size", "trims", "counts", "detail_path", "absent_form",
                 "stamps_move",
+                "answers_agree",
             )
         }  # fmt: skip
         plain |= {name: list(getattr(self, name)) for name in ("filters", "doubtful", "notes")}

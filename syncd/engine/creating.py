@@ -3,12 +3,12 @@ else (design section 8). The looking itself is a quick pull: `engine/take.py` bi
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from syncd.domain.capability import Capabilities
 from syncd.domain.change import Change, ChangeState, Verb
-from syncd.domain.record import Broken, Record
+from syncd.domain.record import Item, Record
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.domain.secret import Secret
@@ -17,11 +17,19 @@ from syncd.engine.hands import Hands, Ways
 from syncd.engine.settling import own_part, settle
 from syncd.engine.sighting import Scope
 from syncd.errors import LostAnswer, Retry
-from syncd.ports import MirrorTx
+from syncd.ports import MirrorTx, Written
 
 _PASSWORD_BYTES = 18
 _FIELD = "password"
 """Under this name the wire takes it, and the seal is bound to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the shop made, and the answer that says so."""
+
+    item: Item
+    written: Written
 
 
 class Creator:
@@ -36,20 +44,10 @@ class Creator:
         ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change))
         if ready is None:
             return True
-        body = Record(ready.patch.fields, {
-            name: tuple(each.after for each in changes if each.after is not None)
-            for name, changes in own_part(resource, ready.patch).children.items()
-        })  # fmt: skip
-        secrets = await self._passwords(resource, ready)
-        await self._hands.journal(ready, "record")
-        tally.calls += 1
-        written = await self._hands.writer.create(resource, body, secrets, ways.write, None)
-        if written.item is None or isinstance(written.item, Broken):
-            raise LostAnswer(f"the shop did not say which {resource.singular} it made")
-        answer = self._hands.answered(resource, written, caps)
-        ticket = written.ticket
-        if answer is None:
-            answer, ticket = await self._hands.read_back(resource, written.item.key, caps, tally, ways)
+        made = None if ready.key else await self._make(resource, ready, tally, ways)
+        key, written = (made.item.key, made.written) if made else (ready.key, None)
+        caps = self._hands.known(caps, resource)
+        answer, ticket = await self._hands.after_write(resource, key, written, caps, tally, ways)
         settlement = await self._hands.disk.mirror.run(
             lambda tx: settle(tx, self._hands.scope(resource), ready, Record({}), answer, ticket)
         )
@@ -58,6 +56,20 @@ class Creator:
         tally.inserted += 1
         self._hands.say(ready, settlement)
         return True
+
+    async def _make(self, resource: Resource, change: Change, tally: Tally, ways: Ways) -> _Made:
+        """Send the create, and note the key that the shop gave before anything else: a crash then finds it by key."""
+        lists = own_part(resource, change.patch).children
+        children = {name: tuple(e.after for e in changes if e.after is not None) for name, changes in lists.items()}
+        secrets = await self._passwords(resource, change)
+        await self._hands.journal(change, "record")
+        tally.calls += 1
+        body = Record(change.patch.fields, children)
+        written = await self._hands.writer.create(resource, body, secrets, ways.write, None)
+        if not isinstance(written.item, Item):
+            raise LostAnswer(f"the shop did not say which {resource.singular} it made")
+        await self._hands.noted(change, written.item.key)
+        return _Made(written.item, written)
 
     def _prepare(self, tx: MirrorTx, scope: Scope, change: Change) -> Change | None:
         """Freeze the row as it is now. None: there is nothing to create any more, the change is closed."""

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from syncd.domain.budget import CallClass
+from syncd.domain.canonical import same
 from syncd.domain.capability import Capabilities
 from syncd.domain.change import Change, ChangeState, JournalLine
 from syncd.domain.policy import Policy
@@ -55,6 +56,12 @@ class Hands:
     looker: Looker
     sealer: Sealer
     drain: asyncio.Event
+    learned: dict[str, bool] = field(default_factory=dict)  # by resource: answers of writes agree with reads
+
+    def known(self, caps: Capabilities, resource: Resource) -> Capabilities:
+        """The capabilities with what was learned since they were read."""
+        agree = self.learned.get(resource.name, caps.answers_agree)
+        return caps if agree == caps.answers_agree else replace(caps, answers_agree=agree)
 
     def scope(self, resource: Resource) -> Scope:
         """Whose records these are, under which policy, and now."""
@@ -62,7 +69,11 @@ class Hands:
 
     async def journal(self, change: Change, step: str) -> None:
         """Write the line without which nothing leaves."""
-        line = JournalLine(
+        line = self._line(change, step)
+        await self.disk.state.run(lambda tx: tx.pushes.begin(self.shop.id, line))
+
+    def _line(self, change: Change, step: str) -> JournalLine:
+        return JournalLine(
             change.id,
             change.resource,
             change.row_id,
@@ -73,7 +84,12 @@ class Hands:
             self.clock.now(),
             generation=change.generation,
         )
-        await self.disk.state.run(lambda tx: tx.pushes.begin(self.shop.id, line))
+
+    async def noted(self, change: Change, key: str) -> None:
+        """Add the key that the shop gave to the line of a create."""
+        line = self._line(change, "record")
+        answered = replace(line, answered_at=self.clock.now(), answer_key=key)
+        await self.disk.state.run(lambda tx: tx.pushes.answered(self.shop.id, answered))
 
     async def forget(self, change_id: int) -> None:
         """End the journal lines of a change that is settled."""
@@ -85,7 +101,20 @@ class Hands:
         tx.outbox.save(self.shop.id, sending)
         return sending
 
-    def answered(self, resource: Resource, written: Written, caps: Capabilities) -> Record | None:
+    async def after_write(
+        self, resource: Resource, key: str, written: Written | None, caps: Capabilities, tally: Tally, ways: Ways
+    ) -> tuple[Record, int]:
+        """The record as the shop has it after a write, with the ticket of what says so: the write's own answer where
+        such answers were seen to agree with reads, a read otherwise. Raises LostAnswer, Retry."""
+        told = None if written is None else self._told(resource, written, caps)
+        if written is not None and told is not None and caps.answers_agree:
+            return told, written.ticket
+        read, ticket = await self.read_back(resource, key, caps, tally, ways)
+        if told is not None and caps.answers_agree is None:
+            await self._compare(resource, told, read)
+        return read, ticket
+
+    def _told(self, resource: Resource, written: Written, caps: Capabilities) -> Record | None:
         """The record in a write's answer, where it carries all that a read would show."""
         if written.item is None or isinstance(written.item, Broken):
             return None
@@ -95,6 +124,22 @@ class Hands:
         if isinstance(record, Broken) or not (record.fields.keys() >= expected and record.children.keys() >= lists):
             return None
         return record
+
+    async def _compare(self, resource: Resource, told: Record, read: Record) -> None:
+        """Learn once per resource whether answers of writes can stand for reads (design section 8)."""
+        agree = all(
+            same(resource.by_name[name].kind, value, read.fields.get(name))
+            for name, value in told.fields.items()
+            if name in resource.by_name and name != resource.stamp
+        )
+
+        def learn(tx: MirrorTx) -> None:
+            known = tx.books.capabilities(self.shop.id, resource.name)
+            if known is not None:
+                tx.books.save_capabilities(self.shop.id, resource.name, replace(known, answers_agree=agree))
+
+        await self.disk.mirror.run(learn)
+        self.learned[resource.name] = agree
 
     async def read_back(
         self, resource: Resource, key: str, caps: Capabilities, tally: Tally, ways: Ways

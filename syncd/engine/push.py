@@ -16,13 +16,13 @@ from syncd.domain.run import Tally
 from syncd.engine.creating import Creator
 from syncd.engine.hands import BULK, URGENT, Hands, Ways
 from syncd.engine.sending import Sender
-from syncd.errors import LostAnswer, NotUnderstood, Rejected, Retry, SyncdError
+from syncd.errors import LostAnswer, NotUnderstood, Rejected, RemoteDown, Retry, SyncdError
 from syncd.ports import MirrorTx
 
 _WAITING = 1000
 _BATCH = 50
-Look = Callable[[Resource], Awaitable[None]]
-"""A quick look at a resource, for creates in doubt."""
+Look = Callable[[Resource], Awaitable[bool]]
+"""A quick look at a resource, for creates in doubt; False where it could not be finished."""
 
 
 class Pusher:
@@ -39,17 +39,19 @@ class Pusher:
         again (the same patch is harmless); what never left is ready."""
         shop_id = self._hands.shop.id
         lines = await self._hands.disk.state.run(lambda tx: tx.pushes.open(shop_id))
-        left = {line.change_id for line in lines}
+        left = {line.change_id: line for line in lines}
+        keys = {line.change_id: line.answer_key for line in lines if line.answer_key}
         now = self._hands.clock.now()
 
         def sort_out(tx: MirrorTx) -> list[int]:
             changes = tx.outbox.all(shop_id)
             for change in changes:
                 if change.state is ChangeState.SENDING:
-                    doubt = change.id in left and change.verb is Verb.CREATE
+                    doubt = change.id in left and change.verb is Verb.CREATE and change.id not in keys
                     state = ChangeState.IN_DOUBT if doubt else ChangeState.READY
-                    tx.outbox.save(shop_id, replace(change, state=state, due_at=now, attempts=0))
-            return sorted(left - {change.id for change in changes})
+                    key = keys.get(change.id, change.key)
+                    tx.outbox.save(shop_id, replace(change, key=key, state=state, due_at=now, attempts=0))
+            return sorted(left.keys() - {change.id for change in changes})
 
         for settled_id in await self._hands.disk.mirror.run(sort_out):
             await self._hands.forget(settled_id)
@@ -71,7 +73,8 @@ class Pusher:
             for change in batch:
                 if self._hands.drain.is_set():
                     return settled
-                settled += await self._work(change, capabilities[change.resource], tally, ways)
+                caps = self._hands.known(capabilities[change.resource], self._hands.resources[change.resource])
+                settled += await self._work(change, caps, tally, ways)
         return settled
 
     async def _next(self, only: frozenset[int] | None) -> list[Change]:
@@ -104,11 +107,13 @@ class Pusher:
                 return False
             raise
         except Retry as problem:
-            await self._put_off(change, problem, ChangeState.READY)
+            doubted = change.state is ChangeState.IN_DOUBT
+            await self._put_off(change, problem, ChangeState.IN_DOUBT if doubted else ChangeState.READY)
             raise
 
     async def _doubted(self, resource: Resource, change: Change) -> bool:
-        await self._look(resource)
+        if not await self._look(resource):
+            raise RemoteDown(f"{resource.plural} cannot be looked at for a create in doubt")
         shop_id = self._hands.shop.id
         still = await self._hands.disk.reader.run(lambda tx: tx.outbox.of_row(shop_id, resource.name, change.row_id))
         if still is None or still.id != change.id:
@@ -141,7 +146,8 @@ class Pusher:
         def store(tx: MirrorTx) -> None:
             current = tx.outbox.of_row(shop_id, change.resource, change.row_id)
             if current is not None and current.id == change.id:
-                tries = 0 if state is ChangeState.IN_DOUBT else current.attempts
+                fresh = state is ChangeState.IN_DOUBT and current.state is not ChangeState.IN_DOUBT
+                tries = 0 if fresh else current.attempts
                 tx.outbox.save(
                     shop_id, replace(current, state=state, attempts=tries, due_at=due_at, reason=problem.message)
                 )

@@ -5,6 +5,7 @@ GrantRevoked concerns the whole shop and is raised.
 """
 
 from dataclasses import asdict
+from datetime import timedelta
 
 from syncd.domain.capability import Capabilities
 from syncd.domain.change import Change, ChangeState
@@ -35,8 +36,11 @@ class PushWorker:
         return await self._noticer.notice()
 
     async def scan(self) -> dict[Claim, int]:
-        """Compare mirror and base in full, then claim what was found."""
+        """Compare mirror and base in full, then claim what was found; forget history that is too old."""
         await self._recover()
+        hands = self._hands
+        before = hands.clock.now() - timedelta(days=hands.rules.history_days)
+        await hands.disk.mirror.run(lambda tx: tx.history.purge(hands.shop.id, before))
         await self._noticer.scan()
         return await self._noticer.notice()
 
@@ -93,5 +97,6 @@ class PushWorker:
         names = {change.resource for change in await self.waiting()}
         return await self._reader.discover([each for name, each in self._hands.resources.items() if name in names])
 
-    async def _look(self, resource: Resource) -> None:
-        await self._reader.pull([resource], quick=True, job="push")
+    async def _look(self, resource: Resource) -> bool:
+        runs = await self._reader.pull([resource], quick=True, job="push")
+        return all(run.outcome in (Outcome.DONE, Outcome.PARTIAL) for run in runs)

@@ -67,6 +67,7 @@ class PushRules:
     flaps_max: int = 5  # pushes of one field in an hour with alternating values
     fault_base_s: float = 2.0
     fault_max_s: float = 900.0
+    history_days: float = 365.0  # how long history is kept
     every_s: float = 30.0  # the timetable's own look, beside the signal of a local edit
 
     def quiet_s(self, resource: str) -> float:

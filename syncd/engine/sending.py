@@ -1,11 +1,12 @@
 """Sending one update or delete: read, reconcile if the record moved, send, verify, settle."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from syncd.domain.capability import Capabilities
-from syncd.domain.change import Change, ChangeState, Verb
+from syncd.domain.change import Change, ChangeState, Origin, Verb
 from syncd.domain.ledger import HintSource
-from syncd.domain.patch import Act
+from syncd.domain.patch import Act, Patch
 from syncd.domain.record import Broken, Record, filled
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
@@ -67,12 +68,29 @@ class Sender:
                 tx.hints.leave(scope.shop_id, scope.resource.name, [change.key], HintSource.LOCAL, scope.at)
             return None
         digest = digest_of(scope.resource, weighed.image.base, weighed.patch, Verb.UPDATE)
+        if self._flaps(tx, scope, change.key, weighed.patch):
+            parked = replace(
+                change, state=ChangeState.PARKED, reason="its values go back and forth: somebody undoes them"
+            )
+            tx.outbox.save(scope.shop_id, parked)
+            return None
         if (why := tx.outbox.was_refused(scope.shop_id, scope.resource.name, change.row_id, digest)) is not None:
             tx.outbox.save(scope.shop_id, replace(change, state=ChangeState.PARKED, reason=why))
             return None
         return self._hands.frozen(tx, replace(
             change, patch=weighed.patch, frozen=weighed.image.local, base=weighed.image.base, digest=digest
         ))  # fmt: skip
+
+    def _flaps(self, tx: MirrorTx, scope: Scope, key: str, patch: Patch) -> bool:
+        """Whether a field was pushed more often within an hour than people do, back to a value that it had before."""
+        since = scope.at - timedelta(hours=1)
+        lines = [line for line in tx.history.of(scope.shop_id, scope.resource.name, key) if line.at >= since]
+        for name in patch.fields:
+            pushed = [line.changes[name] for line in lines if line.origin is Origin.LOCAL and name in line.changes]
+            values = [after for _, after in pushed]
+            if len(values) >= self._hands.rules.flaps_max and len(set(values)) * 2 <= len(values):
+                return True
+        return False
 
     def _gone(self, tx: MirrorTx, scope: Scope, change: Change, ticket: int) -> None:
         """The shop has no such record any more: an edit against a deletion is a conflict, and waits for a person."""
@@ -108,11 +126,7 @@ class Sender:
                 else:
                     await self._hands.writer.remove_element(resource, child, change.key, key, ways.write)
                 written = None
-        if written is not None:
-            answer = self._hands.answered(resource, written, caps)
-            if answer is not None:
-                return answer, written.ticket
-        return await self._hands.read_back(resource, change.key, caps, tally, ways)
+        return await self._hands.after_write(resource, change.key, written, caps, tally, ways)
 
     async def delete(self, resource: Resource, change: Change, tally: Tally, ways: Ways) -> bool:
         """Delete the record at the shop; True: its base has ended."""
