@@ -11,6 +11,7 @@ from time import perf_counter
 
 from tests.sim.seeds import run, told
 from tests.sim.simulation import simulate
+from tests.sim.world import draw, short
 
 
 def main() -> int:
@@ -19,11 +20,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many, from --first on (100)")
     parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
     parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--short", action="store_true", help="with --seed: the first hours of its day, as in the tests")
     parser.add_argument("--story", action="store_true", help="with --seed: every line of what happens")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one per core)")
     asked = parser.parse_args()
     if asked.seed is not None:
-        verdict = simulate(asked.seed, watch=print if asked.story else None)
+        plan = short(asked.seed) if asked.short else draw(asked.seed)
+        verdict = simulate(asked.seed, plan=plan, watch=print if asked.story else None)
         print(told(verdict, 0.0))
         return 1 if verdict.breaches else 0
     begun, failed = perf_counter(), []

@@ -22,7 +22,9 @@ class Chronicle:
 
     def __init__(self, now: Callable[[], float], *, watch: Callable[[str], None] | None = None) -> None:
         self.last: deque[str] = deque(maxlen=KEPT)
-        self.logged: list[tuple[float, str, str, dict[str, Any]]] = []  # time, level, event, facts of warnings and errors
+        self.logged: list[
+            tuple[float, str, str, dict[str, Any]]
+        ] = []  # time, level, event, facts of warnings and errors
         self.lines = 0
         self._now = now
         self._watch = watch

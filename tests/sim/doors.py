@@ -18,8 +18,8 @@ PROCESS: ContextVar["Process | None"] = ContextVar("process", default=None)
 ROUNDS_TO_DIE: Final = 400
 
 
-class Crash(BaseException):  # noqa: N818  it is the event, and no Exception, so that nobody takes it for a fault
-    """The process is dead from here on."""
+class Crash(BaseException):
+    """The process is dead from here on. No Exception, so that nobody takes it for a fault."""
 
 
 class Process:
@@ -81,7 +81,7 @@ class Process:
         return names
 
     async def bury(self) -> None:
-        """Take a dead process apart: its tasks unwind behind closed doors. Locks on files go, as a kernel lets them go."""
+        """Take a dead process apart: its tasks unwind behind closed doors; locks on files go, as with a kernel."""
         self.dead = True
         for number in range(ROUNDS_TO_DIE):
             left = [task for task in self._tasks if not task.done()]

@@ -49,7 +49,7 @@ class Judge:
         self.chronicle.write("judge", what)
         self.breaches.append(what)
 
-    # --- safety, at any moment, and whenever a process has ended -------------------------------------------------------------------------
+    # --- safety, at any moment, and whenever a process has ended -----------------------------------------------------
 
     def after_life(self) -> None:
         """Nothing runs now: look at the files."""
@@ -74,7 +74,8 @@ class Judge:
         walks = rows(
             self.loaded,
             "mirror",
-            "SELECT resource, feed, page, started_at FROM sync_cursors WHERE shop_id = ? AND page > 1 AND feed != 'tail'",
+            "SELECT resource, feed, page, started_at FROM sync_cursors"
+            " WHERE shop_id = ? AND page > 1 AND feed != 'tail'",
             shop_id,
         )
         for resource, feed, page, started_at in walks:
@@ -97,7 +98,8 @@ class Judge:
         """A refresh token is used once, but for the one more try after a doubt; the newest is stored, or spilled."""
         books, doubts = self.shops[shop].books, self.traffic.doubts[shop]
         if len(books.refresh_reused) > doubts:
-            yield f"{shop}: {len(books.refresh_reused)} refresh tokens were used twice, after {doubts} doubtful exchanges"
+            again = len(books.refresh_reused)
+            yield f"{shop}: {again} refresh tokens were used twice, after {doubts} doubtful exchanges"
         newest = next((token for token in reversed(books.tokens) if token.startswith("r")), "")
         if not doubts and newest and newest not in self._kept(shop_id):
             yield f"{shop}: the newest refresh token is neither stored nor spilled"
@@ -108,20 +110,23 @@ class Judge:
         spilled = SpillFolder(self.loaded.home / SPILL).rows()
         sealed += [(row.generation, row.refresh) for row in spilled if row.shop_id == shop_id]
         return [
-            ring.open(text, shop=shop_id, field="refresh", generation=generation).decode() for generation, text in sealed
+            ring.open(text, shop=shop_id, field="refresh", generation=generation).decode()
+            for generation, text in sealed
         ]
 
     def _calls(self, shop: str, shop_id: int) -> Iterator[str]:
         """No refusal by our fault; every call is in the accounts."""
-        books, sent = self.shops[shop].books, self.traffic.sent[shop]
+        books, sent = self.shops[shop].books, len(self.traffic.times[shop])
         if books.refused:
             yield f"{shop}: {books.refused} calls found the bucket full"
-        accounted = rows(self.loaded, "state", "SELECT coalesce(sum(calls), 0) FROM sync_calls WHERE shop_id = ?", shop_id)
+        accounted = rows(
+            self.loaded, "state", "SELECT coalesce(sum(calls), 0) FROM sync_calls WHERE shop_id = ?", shop_id
+        )
         granted = int(accounted[0][0])
         if not sent <= granted <= sent + LOST_PER_LIFE * self.lives:
             yield f"{shop}: {sent} calls left, and the accounts show {granted}"
 
-    # --- the log --------------------------------------------------------------------------------------------------------
+    # --- the log -----------------------------------------------------------------------------------------------------
 
     def read_log(self, calm_at: float) -> None:
         """Every warning and error has an explanation; none is left when the faults are over."""
@@ -133,7 +138,7 @@ class Judge:
             elif level == "warning" and at > calm_at + CALM_S:
                 self.breach(f"at {at:.0f} s, {at - calm_at:.0f} s after the last fault, a warning: {event} {facts}")
 
-    # --- liveness -------------------------------------------------------------------------------------------------------
+    # --- liveness ----------------------------------------------------------------------------------------------------
 
     def unequal(self) -> list[str]:
         """What differs between the mirror and the shops' own dumps, in words; none: all is equal."""

@@ -46,6 +46,7 @@ class Life:
     process: Process
     task: SimTask | None = None
     house: House | None = None
+    opened: asyncio.Event = field(default_factory=asyncio.Event)  # its house is there, or it has ended before
 
     @property
     def problem(self) -> BaseException | None:
@@ -57,7 +58,13 @@ class Machine:
     """Where programs live. `luck` decides everything that happens to them."""
 
     def __init__(
-        self, loop: VirtualLoop, loaded: Loaded, world: SimWorld, chronicle: Chronicle, luck: Random, alter: Alter | None
+        self,
+        loop: VirtualLoop,
+        loaded: Loaded,
+        world: SimWorld,
+        chronicle: Chronicle,
+        luck: Random,
+        alter: Alter | None,
     ) -> None:
         self.traffic = Traffic()
         self.weather = Weather()
@@ -91,8 +98,10 @@ class Machine:
         try:
             doors = Doors(process.clock, process.dice, wire, disk, process.alarm)
             async with open_house(self._loaded, doors) as life.house:
+                life.opened.set()
                 await job(life.house)
         finally:
+            life.opened.set()
             disk.close()
 
     async def ended(self, life: Life) -> list[str]:
@@ -114,8 +123,7 @@ class Machine:
         """Ask the program to stop, as SIGTERM does, and wait until it has; returns what was wrong about it."""
         try:
             async with asyncio.timeout(DRAIN_S):
-                while life.house is None and not life.process.ended.is_set():
-                    await asyncio.sleep(0.1)
+                await life.opened.wait()
                 if life.house is not None:
                     life.house.drain()
                 await life.process.ended.wait()

@@ -31,7 +31,7 @@ class _Jump(selectors.SelectSelector):
 
 
 class SimTask(asyncio.Task[Any]):
-    """A task whose hash is its number: asyncio keeps tasks in sets, whose order would differ from process to process."""
+    """A task whose hash is its number: asyncio keeps tasks in sets, whose order must not differ from run to run."""
 
     def __init__(self, number: int, coroutine: Coroutine[Any, Any, Any], **more: Any) -> None:
         self.number = number
@@ -50,6 +50,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._tasks_made = 0
         self.on_task: Callable[[SimTask], None] | None = None
         super().__init__(_Jump(self._pass_time))
+        self._clock_resolution = 1e-7  # after months, a float of seconds has no finer steps
         self.set_task_factory(self._make_task)
 
     def time(self) -> float:
@@ -64,6 +65,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._rounds = 0
         self._rounds += 1
         if self._rounds > ROUNDS_MAX:
+            self._rounds = 0
             raise Stuck(f"at {self._now_s:.3f} s the program spins: time does not get on")
 
     def _make_task(

@@ -1,6 +1,7 @@
 """Bugs on purpose, planted through the disk door: a simulation that does not find them proves nothing."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +38,7 @@ class _WithoutCursor:
         return getattr(self.inner, name)
 
 
-class _Undone(Exception):  # noqa: N818  the rehearsal has ended, nothing is wrong
+class _Undone(Exception):
     """Ends a rehearsal so that nothing of it stays."""
 
 
@@ -58,10 +59,8 @@ class _CursorFirst:
             for cursor in rehearsed:
                 tx.books.save_cursor(*cursor)
 
-        try:
+        with suppress(_Undone):
             await self.inner.run(rehearse)
-        except _Undone:
-            pass
         if rehearsed:
             await self.inner.run(save)
         return await self.inner.run(lambda tx: f(_WithoutCursor(tx, [])))

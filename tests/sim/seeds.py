@@ -6,9 +6,9 @@ from time import perf_counter
 from tests.sim.simulation import Verdict, simulate
 
 
-def replay(seed: int) -> str:
+def replay(seed: int, more: str = "") -> str:
     """The command that runs one seed again and tells its story."""
-    return f"python -m tests.sim --seed {seed} --story"
+    return f"python -m tests.sim --seed {seed}{more} --story"
 
 
 def run(seed: int) -> tuple[Verdict, float]:
@@ -21,11 +21,13 @@ def run(seed: int) -> tuple[Verdict, float]:
     return verdict, perf_counter() - begun
 
 
-def told(verdict: Verdict, took_s: float) -> str:
+def told(verdict: Verdict, took_s: float, more: str = "") -> str:
     """One line for a seed, more where it failed."""
     facts = " ".join(f"{name}={value}" for name, value in verdict.facts.items())
     word = "FAILED" if verdict.breaches else "equal"
     line = f"seed {verdict.seed:5} {word:6} {verdict.digest[:16]:16} {facts} ({took_s:.1f} s)"
     if not verdict.breaches:
         return line
-    return "\n".join([line, *(f"    {what}" for what in verdict.breaches[:8]), f"    again: {replay(verdict.seed)}"])
+    return "\n".join(
+        [line, *(f"    {what}" for what in verdict.breaches[:8]), f"    again: {replay(verdict.seed, more)}"]
+    )

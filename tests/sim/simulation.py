@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -12,9 +13,10 @@ import structlog
 
 from syncd.domain.shop import ShopState
 from syncd.errors import SyncdError
-from syncd.service import daemon, grants, jobs, shops
+from syncd.service import daemon, jobs
 from syncd.service.wire import House
 from syncd.simulator.world import SimWorld
+from tests.sim import people
 from tests.sim.chronicle import Chronicle
 from tests.sim.doors import EPOCH
 from tests.sim.judge import Judge
@@ -57,7 +59,7 @@ def simulate(
         loop.close()
 
 
-class _Breached(Exception):  # noqa: N818  what the judge found is the error; this only ends the run
+class _Breached(Exception):
     """The rest of the run would tell nothing more."""
 
 
@@ -85,9 +87,12 @@ class Simulation:
     async def all(self) -> None:
         """The whole run."""
         for plan in self._plan.shops:
-            await self._at_desk(lambda house, name=plan.name: self._add(house, name))
+            await self._at_desk(partial(people.add, self._world.shops[plan.name]))
         self._machine.weather = Weather(self._plan.faults, self._plan.busy)
-        begun = [self._loop.create_task(each) for each in (self._owner(), self._edits(), *map(self._outage, self._plan.outages))]
+        begun = [
+            self._loop.create_task(each)
+            for each in (self._owner(), self._edits(), *map(self._outage, self._plan.outages))
+        ]
         try:
             life = await self._day()
             for task in begun[1:]:
@@ -112,7 +117,8 @@ class Simulation:
         facts = {
             "shops": len(self._world.shops),
             "records": sum(len(shelf) for shop in self._world.shops.values() for shelf in shop.shelves.values()),
-            "calls": sum(self._machine.traffic.sent.values()),
+            "calls": sum(len(times) for times in self._machine.traffic.times.values()),
+            "faults": sum(self._machine.traffic.struck.values()),
             "edits": sum(len(shop.books.writes) for shop in self._world.shops.values()),
             "crashes": self._crashes,
             "doubts": sum(self._machine.traffic.doubts.values()),
@@ -121,7 +127,7 @@ class Simulation:
             self._plan.seed, tuple(self._judge.breaches), self._chronicle.digest(), facts, tuple(self._chronicle.last)
         )
 
-    # --- the day --------------------------------------------------------------------------------------------------------
+    # --- the day -----------------------------------------------------------------------------------------------------
 
     async def _day(self) -> Life:
         """Daemon after daemon until the evening; the last one goes on living."""
@@ -175,7 +181,7 @@ class Simulation:
         weather.down = tuple(each for each in weather.down if each != name)
         self._chronicle.write("world", f"{name} is back")
 
-    # --- people ---------------------------------------------------------------------------------------------------------
+    # --- people ------------------------------------------------------------------------------------------------------
 
     async def _at_desk(self, job: Callable[[House], Any]) -> None:
         """Somebody runs a command beside the daemon. A fault may spoil it; then it is tried again later."""
@@ -193,20 +199,11 @@ class Simulation:
             await asyncio.sleep(OWNER_S)
             aside = rows(self._loaded, "mirror", "SELECT name FROM shops WHERE state = ?", ShopState.QUARANTINED.value)
             for (name,) in aside:
-                await self._at_desk(lambda house, name=name: self._login(house, name))
+                await self._at_desk(partial(people.login, self._world.shops[name]))
             if rows(self._loaded, "mirror", "SELECT 1 FROM sync_brakes WHERE NOT approved"):
                 await self._at_desk(lambda house: jobs.sweep(house, jobs.Wish(approve=True)))
 
-    async def _add(self, house: House, name: str) -> None:
-        await shops.add(house, shops.Wanted(name, f"https://{name}.sim", f"syncd.{name}"))
-        await self._login(house, name)
-
-    async def _login(self, house: House, name: str) -> None:
-        shop = self._world.shops[name]
-        answer = grants.Answer(shop.authorise(f"syncd.{name}"), shop.company_id)
-        await grants.login(house, name, answer, lambda _: None, 60.0)
-
-    # --- peace ----------------------------------------------------------------------------------------------------------
+    # --- peace -------------------------------------------------------------------------------------------------------
 
     async def _peace(self, life: Life) -> None:
         """No fault and no edit from here on: within a few complete looks everything is equal."""

@@ -20,7 +20,9 @@ from syncd.simulator.world import SimWorld
 from tests.sim.chronicle import Chronicle
 from tests.sim.doors import Process
 
-_BY_PATH: Final = {f"{path}.json": resource for resource in RESOURCES for path in (resource.path, resource.path2) if path}
+_BY_PATH: Final = {
+    f"{path}.json": resource for resource in RESOURCES for path in (resource.path, resource.path2) if path
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Serving:
 class Traffic:
     """What went over the wire in one run, by shop name."""
 
-    sent: Counter[str] = field(default_factory=Counter)  # calls that need a ticket
+    times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # when calls with a ticket left
+    struck: Counter[str] = field(default_factory=Counter)  # faults, by kind
     doubts: Counter[str] = field(default_factory=Counter)  # exchanges without a known outcome
     servings: dict[tuple[str, str, bool, int], deque[Serving]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=6))
@@ -60,6 +63,7 @@ class SimWire(httpx.AsyncBaseTransport):
         traffic: Traffic,
     ) -> None:
         self._transport = SimTransport(world, sleep=process.clock.sleep, rng=luck)
+        self._transport.struck = traffic.struck
         self._faults = faults
         self._world = world
         self._process = process
@@ -72,7 +76,7 @@ class SimWire(httpx.AsyncBaseTransport):
         shop = self._world.shops[request.url.host.removesuffix(".sim")]
         is_exchange = request.url.path == "/token"
         if request.url.path.startswith("/api") and request.url.path != "/api/tokeninfo":
-            self._traffic.sent[shop.name] += 1
+            self._traffic.times[shop.name].append(self._process.clock.monotonic())
         line = f"{request.method} {request.url.path}{'?' + request.url.query.decode() if request.url.query else ''}"
         self._traffic.doubts[shop.name] += is_exchange  # until its answer is here
         try:

@@ -4,7 +4,7 @@ Everything follows from the seed; nothing here runs anything.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final, get_args
 
@@ -79,6 +79,14 @@ def draw(seed: int) -> Plan:
         edit_every_s=luck.choice((300.0, 900.0, 2400.0)),
         deaths=tuple(int(10 ** luck.uniform(1.3, 4.3)) for _ in range(luck.randrange(7))),
         outages=tuple(_outage(luck, shops) for _ in range(luck.randrange(3))),
+    )
+
+
+def short(seed: int) -> Plan:
+    """The first hours of the day of this seed, with the same troubles and deaths: for tests that shall be quick."""
+    plan = draw(seed)
+    return replace(
+        plan, day_s=5 * 3600.0, walk_s=2 * 3600.0, outages=tuple((a / 6, b / 6, n) for a, b, n in plan.outages)
     )
 
 
