@@ -16,6 +16,8 @@ from syncd.store.dialect import dialect_of
 from syncd.store.schema import HINTS, LEDGER
 
 _H = HINTS.c
+#: Sources whose hints may know only the row.
+_BY_ROW = (HintSource.LOCAL, HintSource.SCAN)
 
 
 class Hints:
@@ -66,6 +68,8 @@ class Hints:
                 .order_by(_H.left_at, _H.seq)
                 .limit(limit - len(found))
             )
+            if source not in _BY_ROW:
+                wanted = wanted.where(_H.row_id.is_(None))  # for SQLite's index, which has only these
             if resource is not None:
                 wanted = wanted.where(_H.resource == resource)
             found += [_hint(tuple(row), at) for row in self._connection.execute(wanted)]

@@ -63,9 +63,9 @@ class Local:
         """Match rows that people inserted with the remote id of a row that they deleted; park second holders."""
         return rekeyed(self._connection, shop_id, resource, row_ids, at)
 
-    def fresh(self) -> dict[int, tuple[int, int]]:
-        """Of each shop with hints that nobody noticed yet: how many, and the newest one's place."""
-        new = and_(_H.shop_id == SHOPS.c.id, _H.source.in_(_TOLD), _H.left_at.is_(None))
+    def fresh(self, after: int) -> dict[int, tuple[int, int]]:
+        """Of each shop with hints behind `after` that nobody noticed yet: how many, and the place of the newest."""
+        new = and_(_H.shop_id == SHOPS.c.id, _H.source.in_(_TOLD), _H.left_at.is_(None), _H.seq > after)
         counted = select(SHOPS.c.id, func.count(), func.max(_H.seq)).select_from(SHOPS.join(HINTS, new))
         rows = self._connection.execute(counted.group_by(SHOPS.c.id).order_by(SHOPS.c.id))
         return {row[0]: (row[1], row[2]) for row in rows}

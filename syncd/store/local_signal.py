@@ -35,7 +35,10 @@ class HasLocal(Protocol):
 
 
 class PollingSignal:
-    """`ports.LocalSignal` by looking. `version` moves whenever somebody commits (None: not known)."""
+    """`ports.LocalSignal` by looking. `version` moves whenever somebody commits (None: not known).
+
+    Where it is known there is one writer at a time, and hints come in the order of their places: only new ones are
+    looked at. Elsewhere a transaction that began earlier may add its hints later."""
 
     def __init__(
         self, reader: Reader[HasLocal], clock: Clock, every_s: float, version: "Version | None" = None
@@ -46,6 +49,7 @@ class PollingSignal:
         self._version = version
         self._seen: int | None = None
         self._told: dict[int, tuple[int, int]] = {}
+        self._after = 0
 
     async def wait(self, timeout_s: float) -> list[int]:
         """The shops that people wrote to, as soon as there are; none after `timeout_s` seconds."""
@@ -65,12 +69,14 @@ class PollingSignal:
         if version is not None and version == self._seen:
             return []
         try:
-            found = await self._reader.run(lambda tx: tx.local.fresh())
+            found = await self._reader.run(lambda tx: tx.local.fresh(self._after))
         except DatabaseBusy:
             return []  # looked at again after the next pause
         self._seen = version
         shops = [shop_id for shop_id, state in found.items() if self._told.get(shop_id) != state]
         self._told = found
+        if self._version is not None:
+            self._after = max([self._after, *(place for _, place in found.values())])
         return shops
 
     def close(self) -> None:

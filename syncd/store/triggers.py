@@ -115,8 +115,8 @@ def _sqlite() -> Mapping[tuple[str, str], Trigger]:
     resolved = (
         "CREATE TRIGGER syncd_sync_conflicts_update AFTER UPDATE OF resolution ON sync_conflicts"
         " WHEN NEW.resolution IS NOT NULL AND NEW.resolution IS NOT OLD.resolution BEGIN"
-        " INSERT INTO sync_hints (shop_id, resource, row_id, source)"
-        " VALUES (NEW.shop_id, NEW.resource, NEW.row_id, 'person'); END"
+        " INSERT INTO sync_hints (shop_id, resource, key, source)"
+        " VALUES (NEW.shop_id, NEW.resource, NEW.key, 'person'); END"
     )
     made.append(Trigger("sync_conflicts", "syncd_sync_conflicts_update", (), (resolved,), resolved))
     return {(trigger.table, trigger.name): trigger for trigger in made}
@@ -129,19 +129,21 @@ def _sqlite_table(table: str, resource: str, is_element: bool) -> Iterator[Trigg
 
     def hint(side: str) -> str:
         return (
-            "INSERT INTO sync_hints (shop_id, resource, row_id, source)"
-            f" SELECT {side}.shop_id, '{resource}', {side}.{row}, 'local'"
+            "INSERT INTO sync_hints (shop_id, resource, row_id, source)"  # noqa: S608
+            f" VALUES ({side}.shop_id, '{resource}', {side}.{row}, 'local');"
         )
 
-    moved = f"OLD.shop_id IS NOT NEW.shop_id OR OLD.{row} IS NOT NEW.{row}"
+    moved = f"(OLD.shop_id IS NOT NEW.shop_id OR OLD.{row} IS NOT NEW.{row})"
     parts = (
-        ("insert", "", f"{hint('NEW')};"),
-        ("update", f" AND ({differs})", f"{hint('NEW')}; {hint('OLD')} WHERE {moved};"),
-        ("delete", "", f"{hint('OLD')};"),
+        ("insert", "INSERT", "", hint("NEW")),
+        ("update", "UPDATE", f" AND ({differs})", hint("NEW")),
+        # What stands for both records costs only statements that name such a column.
+        ("move", f"UPDATE OF shop_id, {row}", f" AND {moved}", hint("OLD")),
+        ("delete", "DELETE", "", hint("OLD")),
     )
-    for verb, when, body in parts:
+    for verb, event, when, body in parts:
         name = f"syncd_{table}_{verb}"
-        create = f'CREATE TRIGGER {name} AFTER {verb.upper()} ON "{table}" WHEN {_NOT_OURS}{when} BEGIN {body} END'
+        create = f'CREATE TRIGGER {name} AFTER {event} ON "{table}" WHEN {_NOT_OURS}{when} BEGIN {body} END'
         yield Trigger(table, name, (resource,), (create,), create)
 
 
@@ -192,8 +194,8 @@ END
 
 _RESOLVED = """
 BEGIN
-  INSERT INTO {schema}.sync_hints (shop_id, resource, row_id, source)
-  VALUES (NEW.shop_id, NEW.resource, NEW.row_id, 'person');
+  INSERT INTO {schema}.sync_hints (shop_id, resource, key, source)
+  VALUES (NEW.shop_id, NEW.resource, NEW.key, 'person');
   PERFORM pg_notify('{channel}', '');
   RETURN NULL;
 END

@@ -120,7 +120,9 @@ def test_a_person_who_resolves_a_conflict_in_sql_is_heard(store: Store) -> None:
     )
     assert hints(store) == []
     store.people("UPDATE sync_conflicts SET resolution = 'local'")
-    assert hints(store) == [(1, "orders", 7, "person")]
+    (hint,) = store.read(lambda tx: tx.hints.take(1, None, [HintSource.PERSON], 10, AT))
+    assert (hint.resource, hint.key) == ("orders", "5")
+    hints(store)
     store.people("UPDATE sync_conflicts SET resolution = 'local'")
     store.people("UPDATE sync_conflicts SET resolution = NULL")
     assert hints(store) == []

@@ -215,7 +215,7 @@ def test_people_resolve_conflicts_by_sql_or_by_command(store: Store) -> None:
     }
     assert store.read(lambda tx: tx.conflicts.resolved_rows(1)) == [("products", 7, "5")]
     assert [each.choice for each in store.read(lambda tx: tx.conflicts.open(1))] == ["remote", "local", ""]
-    assert store.ask("SELECT row_id, source FROM sync_hints") == [(7, "person"), (7, "person")]
+    assert store.ask("SELECT key, source FROM sync_hints") == [("5", "person"), ("5", "person")]
     store.write(lambda tx: tx.conflicts.resolve(1, title.id, Choice.MANUAL))
     assert store.read(lambda tx: tx.conflicts.picks(1, "products", 7)) == {"locales[de]": Choice.LOCAL}
     assert store.read(lambda tx: tx.conflicts.picks(1, "products", other.row_id)) == {}
