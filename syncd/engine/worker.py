@@ -118,11 +118,18 @@ class ShopWorker:
             count = cursor.remote_count
             if count is None and caps.counts:
                 count = await self._remote.count(resource, Purpose(CallClass.USER, "estimate", "count"))
+                await self._keep_count(resource.name, cursor, count)
             choice = self._choice(resource, caps, cursor, quick=quick)
             costs.append(
                 Cost(resource.name, choice.feed.value, calls_of(resource, choice, caps, cursor, count), choice.why)
             )
         return costs
+
+    async def _keep_count(self, name: str, cursor: Cursor, count: int | None) -> None:
+        """So that asking again costs nothing."""
+        counted = replace(cursor, remote_count=count)
+        if cursor.walk is None:
+            await self._disk.mirror.run(lambda tx: tx.books.save_cursor(self.shop.id, name, counted))
 
     def _policy(self, resource: Resource) -> Policy:
         return self._policies.get(resource.name, Policy())

@@ -16,6 +16,7 @@ from syncd.engine.budget_transactions import bucket_now
 from syncd.engine.worker import Cost, ShopWorker
 from syncd.errors import GrantRevoked, NeedsPerson, SyncdError, UsageProblem
 from syncd.service import shops
+from syncd.service.resuming import complete_pull, unwalked
 from syncd.service.status import Need, status
 from syncd.service.wire import House, bucket_key
 from syncd.service.words import meant
@@ -91,7 +92,9 @@ async def pull(house: House, wish: Wish, announce: Callable[[Sequence[Plan]], No
     """Look at the shops, by the cheapest feed or completely; `announce` hears first what that costs."""
 
     async def look(worker: ShopWorker, resources: Sequence[Resource]) -> list[Run]:
-        return await worker.pull(resources, quick=wish.quick)
+        if wish.quick:
+            return await worker.pull(resources, quick=True)
+        return await complete_pull(house, worker, resources)
 
     return await _each(house, wish, look, announce)
 
@@ -188,7 +191,8 @@ def _planned(
     house: House, wish: Wish, resources: Sequence[Resource], plans: list[Plan]
 ) -> Callable[[Shop], Awaitable[None]]:
     async def work(shop: Shop) -> None:
-        plans.append(await plan(house, shop, await house.worker(shop), resources, quick=wish.quick))
+        left = resources if wish.quick else await unwalked(house, shop.id, resources)
+        plans.append(await plan(house, shop, await house.worker(shop), left, quick=wish.quick))
 
     return work
 
