@@ -38,8 +38,9 @@ async def run(house: House) -> None:
             rules=house.rules,
             resources=house.resources,
             open_worker=house.worker,
+            push_rules=house.push_rules,
         )
-        supervisor = Supervisor(keeping)
+        supervisor = Supervisor(keeping, house.disk.local_signal)
         notify(READY)
         async with asyncio.TaskGroup() as group:
             told = group.create_task(_tell_drain(house))

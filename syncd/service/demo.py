@@ -19,7 +19,8 @@ from syncd.errors import Fatal
 from syncd.ports import MirrorTx
 from syncd.service import grants, jobs, shops
 from syncd.service.installation import prepare, write_settings
-from syncd.service.settings import BudgetSection, Loaded, LogSection, Settings
+from syncd.service.sections import BudgetSection, LogSection
+from syncd.service.settings import Loaded, Settings
 from syncd.service.simulation import SimulatedShop, build
 from syncd.service.wire import House
 from syncd.simulator.server import SimServer

@@ -5,21 +5,32 @@ machine; `config/syncd.toml` explains each key. Must not open databases or the n
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from syncd.domain.resources import BY_NAME
 from syncd.domain.secret import Secret
 from syncd.errors import SettingsProblem
 from syncd.host.keyfile import KeySources
 from syncd.service import settings_file
+from syncd.service.sections import (
+    BudgetSection,
+    DatabaseSection,
+    HistorySection,
+    LogSection,
+    PullSection,
+    PushSection,
+    RemoteSection,
+    ResourceName,
+    ResourceSection,
+    VaultSection,
+    policy_problems,
+)
 from syncd.service.words import meant
 
 SHORT_FORMS: Final = {
@@ -29,113 +40,6 @@ SHORT_FORMS: Final = {
 }
 #: Names that begin like settings and are read elsewhere.
 OTHER_NAMES: Final = ("SYNCD_CONFIG", "SYNCD_KEY")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class DatabaseSection(_Section):
-    """[database]"""
-
-    url: str = Field(default="sqlite:///mirror.db", repr=False, json_schema_extra={"hidden": True})
-    state_url: str = Field(default="", repr=False, json_schema_extra={"hidden": True})
-
-    @field_validator("url", "state_url")
-    @classmethod
-    def _known_kind(cls, url: str) -> str:
-        if url.startswith(("postgresql://", "postgres://")):
-            return "postgresql+psycopg://" + url.split("://", 1)[1]
-        if not url or url.startswith("postgresql+psycopg://"):
-            return url
-        if re.match(r"sqlite:///.*[^/]$", url) and ":memory:" not in url:
-            return url
-        raise ValueError(
-            "is not an address that syncd can use; write sqlite:///mirror.db (a file) "
-            "or postgresql://USER:PASSWORD@HOST/DATABASE"
-        )
-
-
-class VaultSection(_Section):
-    """[vault]"""
-
-    key_file: str = "syncd.key"
-
-
-class RemoteSection(_Section):
-    """[remote]"""
-
-    connect_timeout_s: float = Field(default=5.0, gt=0, le=120)
-    read_timeout_s: float = Field(default=30.0, gt=0, le=600)
-    response_bytes_max: int = Field(default=32 * 1024 * 1024, ge=64 * 1024)
-    tries: int = Field(default=5, ge=1, le=20)
-    limit_header: str = "(?i)api-call-limit"
-
-    zone: str = "UTC"
-    ca_file: str = ""
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("is not a time zone; write one as in Europe/Berlin") from error
-        return zone
-
-    @field_validator("limit_header")
-    @classmethod
-    def _pattern(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"is not a regular expression: {error}") from error
-        return pattern
-
-
-class BudgetSection(_Section):
-    """[budget]"""
-
-    size: float = Field(default=40.0, ge=1, le=100_000)
-    leak_per_s: float = Field(default=2.0, gt=0, le=100_000)
-
-
-class PullSection(_Section):
-    """[pull]"""
-
-    quick_s: float = Field(default=60.0, ge=1)
-    walk_s: float = Field(default=21_600.0, ge=60)
-    looks_s: float = Field(default=5.0, ge=0.1)
-    audit_period_s: float = Field(default=7 * 86_400.0, ge=3600)
-    overlap_s: float = Field(default=120.0, ge=0, le=86_400)
-    page_rows_max: int = Field(default=100, ge=1, le=10_000)
-    brake_least: int = Field(default=5, ge=0)
-    brake_share: float = Field(default=0.05, ge=0, le=1)
-
-
-class LogSection(_Section):
-    """[log]"""
-
-    format: Literal["auto", "json", "console"] = "auto"
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    progress_every_s: float = Field(default=10.0, gt=0)
-
-
-class ResourceSection(_Section):
-    """[resources.NAME]; None takes the value of [pull]."""
-
-    enabled: bool = True
-    quick_s: float | None = Field(default=None, ge=1)
-    walk_s: float | None = Field(default=None, ge=60)
-
-
-def _known_resource(name: str) -> str:
-    if name not in BY_NAME:
-        raise ValueError(f"there is no such resource; {meant(name, BY_NAME)}")
-    return name
-
-
-ResourceName = Annotated[str, AfterValidator(_known_resource)]
 
 
 class Settings(BaseSettings):
@@ -154,8 +58,18 @@ class Settings(BaseSettings):
     remote: RemoteSection = RemoteSection()
     budget: BudgetSection = BudgetSection()
     pull: PullSection = PullSection()
+    push: PushSection = PushSection()
+    history: HistorySection = HistorySection()
     log: LogSection = LogSection()
     resources: dict[ResourceName, ResourceSection] = {}
+
+    @field_validator("resources")
+    @classmethod
+    def _fitting_policies(cls, resources: dict[str, ResourceSection]) -> dict[str, ResourceSection]:
+        problems = [problem for name, own in resources.items() for problem in policy_problems(name, own)]
+        if problems:
+            raise PydanticCustomError("policies", "cannot be kept", {"problems": problems})
+        return resources
 
     @classmethod
     def settings_customise_sources(

@@ -65,7 +65,13 @@ def explain(
         path = tuple(str(part) for part in mistake["loc"] if part != "[key]")
         field, siblings = _at(model, path)
         variable = variables.get(path)
-        place = variable or f"{'.'.join(path)} ({file.name if file else 'settings'})"
+        where = file.name if file else "settings"
+        if mistake["type"] == "policies":
+            for problem in mistake.get("ctx", {}).get("problems", []):
+                key, _, said = problem.partition(": ")
+                yield f"{variables.get(tuple(key.split('.')), '') or f'{key} ({where})'}: {said}"
+            continue
+        place = variable or f"{'.'.join(path)} ({where})"
         if mistake["type"] == "extra_forbidden":
             yield f"{place}: there is no such key; {meant(path[-1], siblings)}"
             continue

@@ -14,13 +14,12 @@ from typing import Final
 import httpx
 import structlog
 
-from syncd.domain.resource import Resource
-from syncd.domain.resources import RESOURCES
 from syncd.domain.shop import Shop
 from syncd.engine.budget_transactions import BudgetRules
 from syncd.engine.budgeter import Budgeter
+from syncd.engine.hands import Hands
+from syncd.engine.looks import Looker
 from syncd.engine.pairs import Vault
-from syncd.engine.rules import Cadences, PullRules
 from syncd.engine.tokens import ShopTokens
 from syncd.engine.worker import ShopWorker
 from syncd.host.alarm import SystemAlarm
@@ -32,10 +31,11 @@ from syncd.host.spill import SpillFolder
 from syncd.ports import Alarm, Clock, Dice, ExchangeLock, Log, Sealer, Watcher
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
-from syncd.remote.settings import RemoteSettings
 from syncd.service.hush import HushedExchange, HushedSealer
 from syncd.service.progress import BudgetedWatcher, LogWatcher
+from syncd.service.rules import enabled_resources, policies, pull_rules, push_rules, remote_settings
 from syncd.service.settings import Loaded
+from syncd.service.turns import Turns, pushing_lock
 from syncd.store.disk import StoreDisk, open_disk
 from syncd.store.pglock import PostgresExchangeLocks
 
@@ -62,6 +62,8 @@ class Workplace:
     budgeter: Budgeter
     remote: ShopGateway
     worker: ShopWorker
+    hands: Hands
+    pusher: Turns
 
 
 class House:
@@ -78,6 +80,8 @@ class House:
         self.dice: Dice = doors.dice or SystemDice()
         self.log: Log = structlog.get_logger("syncd")
         self.rules = pull_rules(loaded)
+        self.push_rules = push_rules(loaded)
+        self.policies = policies(loaded)
         self.remote_settings = remote_settings(loaded)
         self.budget_rules = BudgetRules(size=settings.budget.size, leak=settings.budget.leak_per_s)
         self.resources = enabled_resources(loaded)
@@ -176,8 +180,30 @@ class House:
             log=self.log,
             rules=self.rules,
             watcher=BudgetedWatcher(self.watcher, lambda: sum(each.waited_s for each in budgeter.waited.values())),
+            policies=self.policies,
         )
-        return Workplace(shop, tokens, budgeter, remote, worker)
+        hands = self._hands(shop, remote, worker)
+        pusher = worker.pusher = Turns(
+            hands, worker, pushing_lock(self.loaded, self.disk), keep_days=self.loaded.settings.history.keep_days
+        )
+        return Workplace(shop, tokens, budgeter, remote, worker, hands, pusher)
+
+    def _hands(self, shop: Shop, remote: ShopGateway, worker: ShopWorker) -> Hands:
+        return Hands(
+            shop,
+            remote,
+            remote.writer,
+            self.disk,
+            self.clock,
+            self.dice,
+            self.log,
+            self.push_rules,
+            {resource.name: resource for resource in self.resources if resource.writable},
+            self.policies,
+            Looker(shop, remote=remote, disk=self.disk, clock=self.clock, rules=self.rules),
+            self.sealer,
+            worker.drain,
+        )
 
     async def _leave(self, place: Workplace) -> None:
         await place.tokens.close()
@@ -212,42 +238,3 @@ async def open_house(
 def bucket_key(shop: Shop) -> str:
     """The name of the bucket that a shop's calls fall into: one per app and company (design section 6)."""
     return f"{shop.client_id}/{shop.company_id}"
-
-
-def enabled_resources(loaded: Loaded) -> tuple[Resource, ...]:
-    """What is mirrored, in the order in which a shop is first filled."""
-    chosen = loaded.settings.resources
-    return tuple(resource for resource in RESOURCES if resource.name not in chosen or chosen[resource.name].enabled)
-
-
-def pull_rules(loaded: Loaded) -> PullRules:
-    """The numbers that steer pulling, as the settings say."""
-    pull = loaded.settings.pull
-    cadences = {
-        name: Cadences(quick_s=own.quick_s or pull.quick_s, walk_s=own.walk_s or pull.walk_s)
-        for name, own in loaded.settings.resources.items()
-    }
-    return PullRules(
-        overlap_s=pull.overlap_s,
-        page_rows_max=pull.page_rows_max,
-        audit_period_s=pull.audit_period_s,
-        brake_least=pull.brake_least,
-        brake_share=pull.brake_share,
-        looks_s=pull.looks_s,
-        cadences=cadences,
-        default_cadence=Cadences(quick_s=pull.quick_s, walk_s=pull.walk_s),
-    )
-
-
-def remote_settings(loaded: Loaded) -> RemoteSettings:
-    """What is set about the wire."""
-    remote = loaded.settings.remote
-    return RemoteSettings(
-        connect_s=remote.connect_timeout_s,
-        read_s=remote.read_timeout_s,
-        response_bytes_max=remote.response_bytes_max,
-        tries=remote.tries,
-        limit_headers=(remote.limit_header,),
-        zone=remote.zone,
-        ca_file=str(loaded.path(remote.ca_file)) if remote.ca_file else "",
-    )

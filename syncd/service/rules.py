@@ -1,0 +1,71 @@
+"""What the settings mean for each part of the house: values in, values out."""
+
+from syncd.domain.policy import Policy
+from syncd.domain.resource import Resource
+from syncd.domain.resources import BY_NAME, RESOURCES
+from syncd.engine.rules import Cadences, PullRules, PushRules
+from syncd.remote.settings import RemoteSettings
+from syncd.service.settings import Loaded
+
+
+def enabled_resources(loaded: Loaded) -> tuple[Resource, ...]:
+    """What is mirrored, in the order in which a shop is first filled."""
+    chosen = loaded.settings.resources
+    return tuple(resource for resource in RESOURCES if resource.name not in chosen or chosen[resource.name].enabled)
+
+
+def pull_rules(loaded: Loaded) -> PullRules:
+    """The numbers that steer pulling, as the settings say."""
+    pull = loaded.settings.pull
+    cadences = {
+        name: Cadences(quick_s=own.quick_s or pull.quick_s, walk_s=own.walk_s or pull.walk_s)
+        for name, own in loaded.settings.resources.items()
+    }
+    return PullRules(
+        overlap_s=pull.overlap_s,
+        page_rows_max=pull.page_rows_max,
+        audit_period_s=pull.audit_period_s,
+        brake_least=pull.brake_least,
+        brake_share=pull.brake_share,
+        looks_s=pull.looks_s,
+        cadences=cadences,
+        default_cadence=Cadences(quick_s=pull.quick_s, walk_s=pull.walk_s),
+    )
+
+
+def push_rules(loaded: Loaded) -> PushRules:
+    """The numbers that steer pushing. What is said of one resource counts before what is said of all."""
+    push, usual = loaded.settings.push, PushRules()
+    own = {name: each.create_quiet_s for name, each in loaded.settings.resources.items()}
+    return PushRules(
+        create_quiet_s=push.create_quiet_s,
+        create_quiet_by=usual.create_quiet_by | {name: quiet for name, quiet in own.items() if quiet is not None},
+        brake_least=push.brake_least,
+        brake_share=push.brake_share,
+        scan_s=push.scan_s,
+        doubt_look_s=push.doubt_look_s,
+        every_s=push.every_s,
+    )
+
+
+def policies(loaded: Loaded) -> dict[str, Policy]:
+    """Who wins a conflict, for the resources of which something is said."""
+    return {
+        name: Policy.parse(BY_NAME[name], own.choices, deletes=own.deletes)
+        for name, own in loaded.settings.resources.items()
+        if own.choices or own.deletes
+    }
+
+
+def remote_settings(loaded: Loaded) -> RemoteSettings:
+    """What is set about the wire."""
+    remote = loaded.settings.remote
+    return RemoteSettings(
+        connect_s=remote.connect_timeout_s,
+        read_s=remote.read_timeout_s,
+        response_bytes_max=remote.response_bytes_max,
+        tries=remote.tries,
+        limit_headers=(remote.limit_header,),
+        zone=remote.zone,
+        ca_file=str(loaded.path(remote.ca_file)) if remote.ca_file else "",
+    )

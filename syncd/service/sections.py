@@ -1,0 +1,168 @@
+"""The sections of the settings file, each with its keys, defaults and limits.
+
+`config/syncd.toml` explains every key. Must not know where settings come from.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from syncd.domain.policy import WHOLE, Policy
+from syncd.domain.resources import BY_NAME
+from syncd.service.words import meant
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class DatabaseSection(_Section):
+    """[database]"""
+
+    url: str = Field(default="sqlite:///mirror.db", repr=False, json_schema_extra={"hidden": True})
+    state_url: str = Field(default="", repr=False, json_schema_extra={"hidden": True})
+
+    @field_validator("url", "state_url")
+    @classmethod
+    def _known_kind(cls, url: str) -> str:
+        if url.startswith(("postgresql://", "postgres://")):
+            return "postgresql+psycopg://" + url.split("://", 1)[1]
+        if not url or url.startswith("postgresql+psycopg://"):
+            return url
+        if re.match(r"sqlite:///.*[^/]$", url) and ":memory:" not in url:
+            return url
+        raise ValueError(
+            "is not an address that syncd can use; write sqlite:///mirror.db (a file) "
+            "or postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+
+
+class VaultSection(_Section):
+    """[vault]"""
+
+    key_file: str = "syncd.key"
+
+
+class RemoteSection(_Section):
+    """[remote]"""
+
+    connect_timeout_s: float = Field(default=5.0, gt=0, le=120)
+    read_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    response_bytes_max: int = Field(default=32 * 1024 * 1024, ge=64 * 1024)
+    tries: int = Field(default=5, ge=1, le=20)
+    limit_header: str = "(?i)api-call-limit"
+
+    zone: str = "UTC"
+    ca_file: str = ""
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is not a time zone; write one as in Europe/Berlin") from error
+        return zone
+
+    @field_validator("limit_header")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"is not a regular expression: {error}") from error
+        return pattern
+
+
+class BudgetSection(_Section):
+    """[budget]"""
+
+    size: float = Field(default=40.0, ge=1, le=100_000)
+    leak_per_s: float = Field(default=2.0, gt=0, le=100_000)
+
+
+class PullSection(_Section):
+    """[pull]"""
+
+    quick_s: float = Field(default=60.0, ge=1)
+    walk_s: float = Field(default=21_600.0, ge=60)
+    looks_s: float = Field(default=5.0, ge=0.1)
+    audit_period_s: float = Field(default=7 * 86_400.0, ge=3600)
+    overlap_s: float = Field(default=120.0, ge=0, le=86_400)
+    page_rows_max: int = Field(default=100, ge=1, le=10_000)
+    brake_least: int = Field(default=5, ge=0)
+    brake_share: float = Field(default=0.05, ge=0, le=1)
+
+
+class PushSection(_Section):
+    """[push]"""
+
+    every_s: float = Field(default=30.0, ge=1)
+    create_quiet_s: float = Field(default=5.0, ge=0)
+    scan_s: float = Field(default=300.0, ge=1)
+    doubt_look_s: float = Field(default=60.0, ge=1)
+    brake_least: int = Field(default=50, ge=0)
+    brake_share: float = Field(default=0.1, ge=0, le=1)
+
+
+class HistorySection(_Section):
+    """[history]"""
+
+    keep_days: float = Field(default=365.0, gt=0)
+
+
+class LogSection(_Section):
+    """[log]"""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    progress_every_s: float = Field(default=10.0, gt=0)
+
+
+class ResourceSection(_Section):
+    """[resources.NAME]; None takes the value of [pull] or [push], or the default policy."""
+
+    enabled: bool = True
+    quick_s: float | None = Field(default=None, ge=1)
+    walk_s: float | None = Field(default=None, ge=60)
+    create_quiet_s: float | None = Field(default=None, ge=0)
+    policy: Literal["remote", "local", "manual"] | None = None
+    fields: dict[str, str] = {}
+    deletes: bool = False
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The ownership map: what is said of single fields, and of the rest."""
+        return ({WHOLE: self.policy} if self.policy else {}) | self.fields
+
+
+def _known_resource(name: str) -> str:
+    if name not in BY_NAME:
+        raise ValueError(f"there is no such resource; {meant(name, BY_NAME)}")
+    return name
+
+
+ResourceName = Annotated[str, AfterValidator(_known_resource)]
+
+
+def policy_problems(name: str, own: ResourceSection) -> Iterator[str]:
+    """A line for each part of a resource's policy that it cannot keep."""
+    resource = BY_NAME[name]
+    for field, choice in own.fields.items():
+        if said := _refused(name, {field: choice}, deletes=False).removeprefix(f"{field}: "):
+            known = [*resource.by_name, *resource.child_by_name]
+            close = meant(field, known, strict=True) if "no such field" in said else ""
+            yield f"resources.{name}.fields.{field}: {said}{f'; {close}' if close else ''}"
+    if own.deletes and (said := _refused(name, {}, deletes=True)):
+        yield f"resources.{name}.deletes: {said}"
+
+
+def _refused(name: str, choices: dict[str, str], *, deletes: bool) -> str:
+    try:
+        Policy.parse(BY_NAME[name], choices, deletes=deletes)
+    except ValueError as error:
+        return str(error)
+    return ""
