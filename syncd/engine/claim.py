@@ -96,9 +96,10 @@ def weigh(tx: MirrorTx, scope: Scope, image: Images) -> Weighed | None:
     if decision.local_after != image.local or decision.base_after != image.base or image.unreadable:
         tx.mirror.write(scope.shop_id, resource, image, decision.local_after, decision.base_after, scope.at)
         image = Images(image.row_id, decision.base_after, decision.local_after, image.deleted_at)
-    patch = without(decision.to_remote, tx.conflicts.paths(scope.shop_id, name, image.row_id))
+    waiting = tx.conflicts.paths(scope.shop_id, name, image.row_id)
+    patch = without(decision.to_remote, waiting)
     if isinstance(decision, DeleteRemote):
-        return Weighed(image, decision, patch, Verb.DELETE, key)
+        return None if "" in waiting else Weighed(image, decision, patch, Verb.DELETE, key)
     if isinstance(decision, CreateRemote):
         return Weighed(image, decision, patch, Verb.CREATE, key)
     return Weighed(image, decision, patch, Verb.UPDATE, key) if patch else None

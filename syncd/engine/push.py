@@ -95,7 +95,7 @@ class Pusher:
                 case Verb.CREATE:
                     return await self._creator.create(resource, change, caps, tally, ways)
                 case Verb.DELETE:
-                    return await self._sender.delete(resource, change, tally, ways)
+                    return await self._sender.delete(resource, change, caps, tally, ways)
         except Rejected as problem:
             tally.parked += 1
             await self._park(change, f"the shop refused it: {problem.message}")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from syncd.domain.capability import Capabilities
-from syncd.domain.change import Change, ChangeState, Origin, Verb
+from syncd.domain.change import Change, ChangeState, Origin
 from syncd.domain.ledger import HintSource
 from syncd.domain.patch import Act, Patch
 from syncd.domain.record import Broken, Record, filled
@@ -27,12 +27,31 @@ class Sender:
 
     async def update(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally, ways: Ways) -> bool:
         """Send one update; True when the change is settled. Raises what the calls raise."""
+        scope = self._hands.scope(resource)
+        seen, ticket = await self._read(resource, change, caps, tally, ways)
+        if seen is None:
+            await self._hands.disk.mirror.run(lambda tx: self._gone(tx, scope, change, ticket))
+            return False
+        ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change, seen))
+        if ready is None:
+            return True
+        answer, ticket = await self._send_update(resource, ready, seen, caps, tally, ways)
+        settlement = await self._hands.disk.mirror.run(
+            lambda tx: settle(tx, self._hands.scope(resource), ready, seen.record, answer, ticket)
+        )
+        await self._hands.forget(ready.id)
+        tally.updated += 1
+        self._hands.say(ready, settlement)
+        return True
+
+    async def _read(
+        self, resource: Resource, change: Change, caps: Capabilities, tally: Tally, ways: Ways
+    ) -> tuple[Seen | None, int]:
+        """The record just before the write, None where the shop has none, and the ticket of the read."""
         tally.calls += 1
         look = await self._hands.remote.one(resource, change.key, ways.read, caps.detail_path)
-        scope = self._hands.scope(resource)
         if look.item is None:
-            await self._hands.disk.mirror.run(lambda tx: self._gone(tx, scope, change, look.ticket))
-            return False
+            return None, look.ticket
         if isinstance(look.item, Broken):
             raise NotUnderstood(f"{change.resource}/{change.key}: {look.item.path}: {look.item.reason}")
         record = self._hands.remote.decode(resource, look.item)
@@ -41,18 +60,7 @@ class Sender:
         record = filled(
             await self._hands.looker.completed(resource, caps, change.key, record, ways.read, tally), caps.detail_shape
         )
-        seen = Seen(look.item, record, look.ticket, Form.DETAILED)
-        ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change, seen))
-        if ready is None:
-            return True
-        answer, ticket = await self._send_update(resource, ready, seen, caps, tally, ways)
-        settlement = await self._hands.disk.mirror.run(
-            lambda tx: settle(tx, self._hands.scope(resource), ready, record, answer, ticket)
-        )
-        await self._hands.forget(ready.id)
-        tally.updated += 1
-        self._hands.say(ready, settlement)
-        return True
+        return Seen(look.item, record, look.ticket, Form.DETAILED), look.ticket
 
     def _prepare(self, tx: MirrorTx, scope: Scope, change: Change, seen: Seen) -> Change | None:
         """Reconcile with what was just read, and freeze what is left to send. None: nothing is, the change is
@@ -62,12 +70,12 @@ class Sender:
         if image is None:
             raise Retry("the row is held by somebody else")
         weighed = weigh(tx, scope, image)
-        if weighed is None or weighed.verb is not Verb.UPDATE:
+        if weighed is None or weighed.verb is not change.verb:
             tx.outbox.close(scope.shop_id, change.id)
             if weighed is not None:
                 tx.hints.leave(scope.shop_id, scope.resource.name, [change.key], HintSource.LOCAL, scope.at)
             return None
-        digest = digest_of(scope.resource, weighed.image.base, weighed.patch, Verb.UPDATE)
+        digest = digest_of(scope.resource, weighed.image.base, weighed.patch, change.verb)
         if self._flaps(tx, scope, change.key, weighed.patch):
             parked = replace(
                 change, state=ChangeState.PARKED, reason="its values go back and forth: somebody undoes them"
@@ -93,11 +101,11 @@ class Sender:
         return False
 
     def _gone(self, tx: MirrorTx, scope: Scope, change: Change, ticket: int) -> None:
-        """The shop has no such record any more: an edit against a deletion is a conflict, and waits for a person."""
-        tx.outbox.save(
-            self._hands.shop.id, replace(change, state=ChangeState.PARKED, reason="the shop no longer has it")
-        )
+        """The shop has no such record any more: an edit against a deletion is a conflict, or the policy decides. If
+        that could not be told now, the row is claimed again."""
         bury(tx, scope, [(change.key, ticket)])
+        tx.outbox.close(scope.shop_id, change.id)
+        tx.hints.leave(scope.shop_id, scope.resource.name, [change.key], HintSource.LOCAL, scope.at)
 
     async def _send_update(
         self, resource: Resource, change: Change, seen: Seen, caps: Capabilities, tally: Tally, ways: Ways
@@ -128,13 +136,20 @@ class Sender:
                 written = None
         return await self._hands.after_write(resource, change.key, written, caps, tally, ways)
 
-    async def delete(self, resource: Resource, change: Change, tally: Tally, ways: Ways) -> bool:
-        """Delete the record at the shop; True: its base has ended."""
+    async def delete(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally, ways: Ways) -> bool:
+        """Delete the record at the shop; True: the change is settled.
+
+        It is read before: what somebody changed there meanwhile must not go unseen, and what is gone already (perhaps
+        by this very change, whose answer was lost) is gone."""
         scope = self._hands.scope(resource)
-        sending = await self._hands.disk.mirror.run(lambda tx: self._hands.frozen(tx, change))
-        await self._hands.journal(sending, "record")
-        tally.calls += 1
-        written = await self._hands.writer.delete(resource, change.key, ways.write, None)
-        await self._hands.disk.mirror.run(lambda tx: settle_delete(tx, scope, sending, written.ticket))
+        seen, ticket = await self._read(resource, change, caps, tally, ways)
+        if seen is not None:
+            ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change, seen))
+            if ready is None:
+                return True
+            await self._hands.journal(ready, "record")
+            tally.calls += 1
+            ticket = (await self._hands.writer.delete(resource, change.key, ways.write, None)).ticket
+        await self._hands.disk.mirror.run(lambda tx: settle_delete(tx, self._hands.scope(resource), change, ticket))
         await self._hands.forget(change.id)
         return True

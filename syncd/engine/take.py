@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from syncd.domain.change import HistoryLine, Origin
-from syncd.domain.decision import ABSENT, Decision, DeleteLocal
+from syncd.domain.decision import ABSENT, CreateRemote, Decision, DeleteLocal, DeleteRemote, Sighting
 from syncd.domain.history import differences
 from syncd.domain.ledger import HintSource, Images, Known
 from syncd.domain.reconcile import reconcile
@@ -83,7 +83,7 @@ def _update(
         if image is None:
             skipped.append(line.key)
             continue
-        decision = _decided(tx, scope, image, each)
+        decision = _decided(tx, scope, image, each.item.key, each.record)
         differs = decision.base_after != image.base
         if differs or decision.local_after != image.local:
             tx.mirror.write(scope.shop_id, scope.resource, image, decision.local_after, decision.base_after, scope.at)
@@ -99,24 +99,23 @@ def _update(
     return put, skipped, Taken(tally, tuple(moved), tuple(changed))
 
 
-def _decided(tx: MirrorTx, scope: Scope, image: Images, each: Seen) -> Decision:
+def _decided(tx: MirrorTx, scope: Scope, image: Images, key: str, seen: Sighting) -> Decision:
     """Reconcile one record, with what people chose for its conflicts; keep its conflicts, refusals and history."""
     name, shop_id = scope.resource.name, scope.shop_id
     parked = tx.conflicts.paths(shop_id, name, image.row_id)
     picks = tx.conflicts.picks(shop_id, name, image.row_id) if parked else {}
     policy = scope.policy.resolved(picks) if picks else scope.policy
-    decision = reconcile(scope.resource, image.base, image.local, each.record, policy, image.unreadable)
-    key = each.item.key
+    decision = reconcile(scope.resource, image.base, image.local, seen, policy, image.unreadable)
     if parked or decision.conflicts:
         tx.conflicts.derive(shop_id, name, key, image.row_id, decision.conflicts, scope.at)
     if decision.refused:
         tx.outbox.turn_down(shop_id, name, key, image.row_id, decision.refused, scope.at)
     moved = image.base is not decision.base_after
-    changes = differences(scope.resource, image.base, decision.base_after) if moved else {}
+    changes = differences(scope.resource, image.base, decision.base_after) if moved and seen is not ABSENT else {}
     if changes and image.base is not None:
         origin = Origin.RESOLUTION if picks else Origin.MERGE if decision.to_remote else Origin.SHOP
         tx.history.write(shop_id, [HistoryLine(name, key, image.row_id, scope.at, origin, changes)])
-    if decision.to_remote and (moved or picks):
+    if (decision.to_remote or isinstance(decision, DeleteRemote)) and (moved or picks):
         # The edit stands against something new: what was refused or parked before may be tried again.
         tx.hints.leave(shop_id, name, [key], HintSource.LOCAL, scope.at)
     return decision
@@ -141,27 +140,32 @@ def _leave(tx: MirrorTx, scope: Scope, keys: Iterable[str], source: HintSource, 
 def bury(tx: MirrorTx, scope: Scope, absent: Sequence[tuple[str, int]]) -> int:
     """Turn records that a direct look (its ticket given) did not find into tombstones; returns how many.
 
-    An edited row stays as it is: an edit never vanishes because the other side deleted (design section 4)."""
+    An edited row stays as it is: an edit never vanishes because the other side deleted (design section 4). Where the
+    edit is to win, the row waits to be created anew."""
     name = scope.resource.name
     tickets = dict(absent)
     lines = tx.ledger.find(scope.shop_id, name, list(tickets))
     going = [line for line in lines.values() if line.gone_at is None and line.as_of <= tickets[line.key]]
     images = tx.mirror.load(scope.shop_id, scope.resource, [line.row_id for line in going])
     gone: list[Known] = []
+    buried: list[int] = []
     for line in going:
         image = images.get(line.row_id)
         if image is None:
             continue
-        decision = reconcile(scope.resource, image.base, image.local, ABSENT, scope.policy, image.unreadable)
-        if decision.conflicts:
-            tx.conflicts.derive(scope.shop_id, name, line.key, line.row_id, decision.conflicts, scope.at)
-        if isinstance(decision, DeleteLocal) or image.local is None:
-            gone.append(replace(line, gone_at=scope.at, as_of=tickets[line.key], missed=0))
+        decision = _decided(tx, scope, image, line.key, ABSENT)
+        if isinstance(decision, CreateRemote):
+            tx.mirror.write(scope.shop_id, scope.resource, image, decision.local_after, decision.base_after, scope.at)
+        elif isinstance(decision, DeleteLocal) or image.local is None:
+            buried.append(line.row_id)
+        else:
+            continue
+        gone.append(replace(line, gone_at=scope.at, as_of=tickets[line.key], missed=0))
     if gone:
         tx.history.write(
             scope.shop_id,
             [HistoryLine(name, g.key, g.row_id, scope.at, Origin.SHOP, {"": ("present", "deleted")}) for g in gone],
         )
-        tx.mirror.bury(scope.shop_id, scope.resource, [line.row_id for line in gone], scope.at)
+        tx.mirror.bury(scope.shop_id, scope.resource, buried, scope.at)
         tx.ledger.put(scope.shop_id, name, gone)
     return len(gone)
