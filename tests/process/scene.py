@@ -4,6 +4,7 @@ Commands are typed as people type them: each is a process of its own. Nobody sle
 """
 
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -47,6 +48,7 @@ class Scene:
     url: str
     variables: dict[str, str] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def syncd(self, *words: str) -> Done:
         """`syncd WORDS`, to its end; what it says is kept in `heard`."""
@@ -64,7 +66,7 @@ class Scene:
     def start(self, *words: str) -> "subprocess.Popen[str]":
         """A command that goes on by itself, in a session of its own."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("SYNCD_", "CREDENTIALS_"))}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "syncd", *words],
             cwd=self.folder,
             env=plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | self.variables,
@@ -73,6 +75,15 @@ class Scene:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
+
+    def leave_nobody(self) -> None:
+        """End what a test that failed left running."""
+        for process in self.started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
 
     def settle_in(self) -> None:
         """init, shop add, auth login."""
@@ -119,7 +130,11 @@ def scene(folder: Path, url: str = "", **wanted: Any) -> Iterator[Scene]:
     if url:
         figures["SYNCD_DATABASE_URL"] = url
     with SimServer(SimWorld([shop])) as server:
-        yield Scene(folder, shop, server.url, url or f"sqlite:///{folder / 'mirror.db'}", figures)
+        at = Scene(folder, shop, server.url, url or f"sqlite:///{folder / 'mirror.db'}", figures)
+        try:
+            yield at
+        finally:
+            at.leave_nobody()
 
 
 def until(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> bool:
