@@ -13,7 +13,7 @@ from enum import StrEnum
 from syncd.domain.canonical import canonical
 from syncd.domain.change import Change, ChangeState, Touch, Verb
 from syncd.domain.decision import ABSENT, CreateRemote, Decision, DeleteRemote
-from syncd.domain.ledger import Images
+from syncd.domain.ledger import HintSource, Images
 from syncd.domain.patch import Patch
 from syncd.domain.reconcile import reconcile
 from syncd.domain.record import Record, Value
@@ -61,6 +61,9 @@ def claim(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules, *, braked:
         return Claim.WAITS
     weighed = weigh(tx, scope, image)
     tx.local.settle(shop_id, touch.seqs)
+    if image.base is not None and tx.conflicts.paths(shop_id, name, touch.row_id):
+        # What was edited may be what waits for a person, who is to see both values as they are: a look shows them.
+        tx.hints.leave(shop_id, name, [key_of(scope.resource, image.base)], HintSource.STALE, scope.at)
     if weighed is None:
         if current is not None:
             tx.outbox.close(shop_id, current.id)
