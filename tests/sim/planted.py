@@ -8,34 +8,24 @@ from typing import Any
 from syncd.domain.cursor import Cursor
 from syncd.store.disk import StoreDisk
 
-
-@dataclass(slots=True)
-class _Leaving:
-    """The books of a transaction that writes no cursor, and remembers the one it was given."""
-
-    inner: Any
-    kept: list[tuple[int, str, Cursor]]
-
-    def save_cursor(self, shop_id: int, resource: str, cursor: Cursor) -> None:
-        self.kept.append((shop_id, resource, cursor))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
+Kept = list[tuple[int, str, Cursor]]
 
 
-@dataclass(slots=True)
-class _WithoutCursor:
-    """A transaction on the mirror in which cursors are only noted."""
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """Something of the store, in which some parts are others."""
 
     inner: Any
-    kept: list[tuple[int, str, Cursor]]
-
-    @property
-    def books(self) -> _Leaving:
-        return _Leaving(self.inner.books, self.kept)
+    parts: dict[str, Any]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
+        return self.parts[name] if name in self.parts else getattr(self.inner, name)
+
+
+def _without_cursor(tx: Any, kept: Kept) -> Any:
+    """The transaction, in which a cursor that is to be saved only goes to `kept`."""
+    books = _Changed(tx.books, {"save_cursor": lambda *cursor: kept.append(cursor)})
+    return _Changed(tx, {"books": books})
 
 
 class _Undone(Exception):
@@ -49,21 +39,37 @@ class _CursorFirst:
     inner: Any
 
     async def run(self, f: Callable[[Any], Any]) -> Any:
-        rehearsed: list[tuple[int, str, Cursor]] = []
+        kept: Kept = []
 
         def rehearse(tx: Any) -> None:
-            f(_WithoutCursor(tx, rehearsed))
+            f(_without_cursor(tx, kept))
             raise _Undone
 
         def save(tx: Any) -> None:
-            for cursor in rehearsed:
+            for cursor in kept:
                 tx.books.save_cursor(*cursor)
 
         with suppress(_Undone):
             await self.inner.run(rehearse)
-        if rehearsed:
+        if kept:
             await self.inner.run(save)
-        return await self.inner.run(lambda tx: f(_WithoutCursor(tx, [])))
+        return await self.inner.run(lambda tx: f(_without_cursor(tx, [])))
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Forgetful:
+    """A writer that forgets every change of a row that is there already."""
+
+    inner: Any
+
+    async def run(self, f: Callable[[Any], Any]) -> Any:
+        def run(tx: Any) -> Any:
+            return f(_Changed(tx, {"mirror": _Changed(tx.mirror, {"write": lambda *_: None})}))
+
+        return await self.inner.run(run)
 
     def close(self) -> None:
         self.inner.close()
@@ -72,3 +78,8 @@ class _CursorFirst:
 def cursor_first(disk: StoreDisk) -> StoreDisk:
     """The cursor of a page is committed before its rows: a death between the two loses the page."""
     return replace(disk, mirror=_CursorFirst(disk.mirror))  # type: ignore[arg-type]
+
+
+def forgetful(disk: StoreDisk) -> StoreDisk:
+    """Changes that a shop made to known records do not arrive."""
+    return replace(disk, mirror=_Forgetful(disk.mirror))  # type: ignore[arg-type]

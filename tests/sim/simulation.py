@@ -89,10 +89,8 @@ class Simulation:
         for plan in self._plan.shops:
             await self._at_desk(partial(people.add, self._world.shops[plan.name]))
         self._machine.weather = Weather(self._plan.faults, self._plan.busy)
-        begun = [
-            self._loop.create_task(each)
-            for each in (self._owner(), self._edits(), *map(self._outage, self._plan.outages))
-        ]
+        troubles = [*map(self._outage, self._plan.outages), *map(self._revocation, self._plan.revoked)]
+        begun = [self._loop.create_task(each) for each in (self._owner(), self._edits(), *troubles)]
         try:
             life = await self._day()
             for task in begun[1:]:
@@ -181,6 +179,13 @@ class Simulation:
         weather.down = tuple(each for each in weather.down if each != name)
         self._chronicle.write("world", f"{name} is back")
 
+    async def _revocation(self, revocation: tuple[float, str]) -> None:
+        at, name = revocation
+        await asyncio.sleep(max(0.0, at - self._loop.time()))
+        self._machine.traffic.doubts[name] += 1  # explains the quarantine that follows
+        self._world.shops[name].revoke()
+        self._chronicle.write("world", f"the owner of {name} takes the permission away")
+
     # --- people ------------------------------------------------------------------------------------------------------
 
     async def _at_desk(self, job: Callable[[House], Any]) -> None:
@@ -242,7 +247,7 @@ def _told(problem: BaseException) -> str:
 
 def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
     return {
-        "budget": {"size": plan.bucket[0], "leak_per_s": plan.bucket[1]},
+        "budget": {"size": plan.believed, "leak_per_s": plan.bucket[1]},
         "pull": {
             "quick_s": plan.quick_s,
             "walk_s": plan.walk_s,

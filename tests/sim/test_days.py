@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from tests.sim.planted import cursor_first
+from tests.sim.planted import cursor_first, forgetful
 from tests.sim.seeds import told
 from tests.sim.simulation import Verdict, simulate
 from tests.sim.world import Plan, draw, short
@@ -37,6 +37,11 @@ def test_a_cursor_that_is_committed_before_its_page_is_found() -> None:
         if verdict.breaches:
             break
     assert any("the cursor of" in what for what in verdict.breaches), verdict.breaches
+
+
+def test_changes_that_do_not_arrive_are_found() -> None:
+    verdict = simulate(3, plan=replace(short(3), deaths=()), alter=forgetful)
+    assert any(" became " in what for what in verdict.breaches), verdict.breaches
 
 
 def test_deaths_in_quick_succession_end_equal_too() -> None:

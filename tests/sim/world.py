@@ -54,6 +54,7 @@ class Plan:
     seed: int
     shops: tuple[ShopPlan, ...]
     bucket: tuple[float, float]
+    believed: float  # the size of the bucket as the settings have it; the shops' own headers may know better
     faults: Faults
     busy: float  # the chance that a transaction finds its database locked
     quick_s: float
@@ -61,6 +62,7 @@ class Plan:
     edit_every_s: float
     deaths: tuple[int, ...]
     outages: tuple[tuple[float, float, str], ...]  # from, to, name of the shop that nobody reaches
+    revoked: tuple[tuple[float, str], ...]  # when an owner takes the permission away, and gives it again later
     day_s: float = DAY_S
 
 
@@ -68,10 +70,13 @@ def draw(seed: int) -> Plan:
     """The day of this seed."""
     luck = Random(f"day/{seed}")
     shops = tuple(_shop(luck, number) for number in range(1, luck.choice((1, 1, 1, 2, 2, 3)) + 1))
+    bucket = luck.choice(((40.0, 2.0), (40.0, 2.0), (20.0, 1.0), (80.0, 4.0)))
+    told = all(shop.switches.limit_header for shop in shops)
     return Plan(
         seed=seed,
         shops=shops,
-        bucket=luck.choice(((40.0, 2.0), (40.0, 2.0), (20.0, 1.0), (80.0, 4.0))),
+        bucket=bucket,
+        believed=bucket[0] * luck.choice((1.0, 1.0, 0.5, 2.0 if told else 1.0)),
         faults=_faults(luck),
         busy=luck.choice((0.0, 0.0, 0.001, 0.005)),
         quick_s=luck.choice((1800.0, 3600.0, 7200.0)),
@@ -79,15 +84,18 @@ def draw(seed: int) -> Plan:
         edit_every_s=luck.choice((300.0, 900.0, 2400.0)),
         deaths=tuple(int(10 ** luck.uniform(1.3, 4.3)) for _ in range(luck.randrange(7))),
         outages=tuple(_outage(luck, shops) for _ in range(luck.randrange(3))),
+        revoked=tuple(
+            (luck.uniform(0, DAY_S * 0.9), luck.choice(shops).name) for _ in range(luck.choice((0, 0, 0, 1)))
+        ),
     )
 
 
 def short(seed: int) -> Plan:
     """The first hours of the day of this seed, with the same troubles and deaths: for tests that shall be quick."""
     plan = draw(seed)
-    return replace(
-        plan, day_s=5 * 3600.0, walk_s=2 * 3600.0, outages=tuple((a / 6, b / 6, n) for a, b, n in plan.outages)
-    )
+    outages = tuple((begins / 6, ends / 6, name) for begins, ends, name in plan.outages)
+    revoked = tuple((at / 6, name) for at, name in plan.revoked)
+    return replace(plan, day_s=4 * 3600.0, walk_s=2 * 3600.0, outages=outages, revoked=revoked)
 
 
 def _outage(luck: Random, shops: tuple[ShopPlan, ...]) -> tuple[float, float, str]:
