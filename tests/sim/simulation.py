@@ -251,8 +251,10 @@ def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
         "pull": {
             "quick_s": plan.quick_s,
             "walk_s": plan.walk_s,
-            "looks_s": 60.0,
+            "looks_s": 300.0,
             "audit_period_s": plan.walk_s * 1.5,
         },
+        # Nobody edits the mirror in these days: looking whether somebody did is most of what an idle daemon does.
+        "push": {"every_s": 900.0, "scan_s": 3600.0},
         "log": {"progress_every_s": 3600.0},
     }

@@ -95,7 +95,7 @@ def short(seed: int) -> Plan:
     plan = draw(seed)
     outages = tuple((begins / 6, ends / 6, name) for begins, ends, name in plan.outages)
     revoked = tuple((at / 6, name) for at, name in plan.revoked)
-    return replace(plan, day_s=4 * 3600.0, walk_s=2 * 3600.0, outages=outages, revoked=revoked)
+    return replace(plan, day_s=4 * 3600.0, walk_s=1.5 * 3600.0, outages=outages, revoked=revoked)
 
 
 def _outage(luck: Random, shops: tuple[ShopPlan, ...]) -> tuple[float, float, str]:
