@@ -6,15 +6,17 @@ Ratios of one run are the solid part: absolute figures move by a third from run 
 import sys
 from importlib import import_module
 
-MEASUREMENTS = ("capture",)
+MEASUREMENTS = ("load", "capture")
 
 
-def main(names: list[str]) -> None:
+def main(words: list[str]) -> None:
     """Run the measurements one after the other."""
-    for name in names or MEASUREMENTS:
+    sizes = [int(word) for word in words if word.isdigit()]
+    for name in [word for word in words if not word.isdigit()] or MEASUREMENTS:
         module = import_module(f"bench.{name}")
         print(f"\n{name}: {(module.__doc__ or '').splitlines()[0]}")
-        for what, figure in module.measure():
+        figures = module.measure(*sizes) if getattr(module, "SIZED", False) else module.measure()
+        for what, figure in figures:
             print(f"  {what:<64}{figure:>14}", flush=True)
 
 
