@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from syncd.domain.canonical import canonical
 from syncd.domain.change import Change, ChangeState, Touch, Verb
-from syncd.domain.decision import ABSENT, CreateRemote, Decision, DeleteRemote
+from syncd.domain.decision import ABSENT, CreateRemote, Decision, DeleteRemote, Reason, Refusal
 from syncd.domain.ledger import HintSource, Images
 from syncd.domain.patch import Patch
 from syncd.domain.reconcile import reconcile
@@ -59,6 +59,7 @@ def claim(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules, *, braked:
     image = tx.mirror.load(shop_id, scope.resource, [touch.row_id]).get(touch.row_id)
     if image is None or _is_restless(scope, image, touch, rules):
         return Claim.WAITS
+    _keep_tombstone(tx, scope, image)
     weighed = weigh(tx, scope, image)
     tx.local.settle(shop_id, touch.seqs)
     if image.base is not None and tx.conflicts.paths(shop_id, name, touch.row_id):
@@ -106,6 +107,20 @@ def weigh(tx: MirrorTx, scope: Scope, image: Images) -> Weighed | None:
     if isinstance(decision, CreateRemote):
         return Weighed(image, decision, patch, Verb.CREATE, key)
     return Weighed(image, decision, patch, Verb.UPDATE, key) if patch else None
+
+
+def _keep_tombstone(tx: MirrorTx, scope: Scope, image: Images) -> None:
+    """Whether a record is gone is the shop's word: an edit of `deleted_at` is refused."""
+    name, key = scope.resource.name, key_of(scope.resource, image.base)
+    line = tx.ledger.find(scope.shop_id, name, [key]).get(key) if key and image.local is not None else None
+    if line is None or (line.gone_at is None) == (image.deleted_at is None):
+        return
+    refusal = Refusal("deleted_at", image.deleted_at, Reason.READ_ONLY)
+    tx.outbox.turn_down(scope.shop_id, name, key, image.row_id, [refusal], scope.at)
+    if line.gone_at is None:
+        tx.mirror.revive(scope.shop_id, scope.resource, [image.row_id], scope.at)
+    else:
+        tx.mirror.bury(scope.shop_id, scope.resource, [image.row_id], line.gone_at)
 
 
 def key_of(resource: Resource, record: Record | None) -> str:

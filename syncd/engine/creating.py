@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from syncd.domain.capability import Capabilities
-from syncd.domain.change import Change, ChangeState, Verb
+from syncd.domain.change import Change, ChangeState, JournalLine, Verb
 from syncd.domain.record import Item, Record
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
@@ -44,6 +44,9 @@ class Creator:
         ready = await self._hands.disk.mirror.run(lambda tx: self._prepare(tx, scope, change))
         if ready is None:
             return True
+        if not ready.key and (line := await self._left_before(ready)) is not None:
+            await self._take_over(ready, line)
+            return False
         made = None if ready.key else await self._make(resource, ready, tally, ways)
         key, written = (made.item.key, made.written) if made else (ready.key, None)
         caps = self._hands.known(caps, resource)
@@ -56,6 +59,23 @@ class Creator:
         tally.inserted += 1
         self._hands.say(ready, settlement)
         return True
+
+    async def _left_before(self, change: Change) -> JournalLine | None:
+        """The journal's line of a create like this one that left before this change was claimed. There is one when the
+        mirror was restored to a moment before it: what `mirror.db` says is not all that happened (design section 8)."""
+        lines = await self._hands.disk.state.run(lambda tx: tx.pushes.open(self._hands.shop.id))
+        for line in lines:
+            alike = line.digest == change.digest or (change.resource == "orders" and line.row_id == change.row_id)
+            if line.verb is Verb.CREATE and line.resource == change.resource and alike:
+                return line if line.sent_at < change.claimed_at else None
+        return None
+
+    async def _take_over(self, change: Change, line: JournalLine) -> None:
+        """Go on where that create stood: with the key it was given, else in doubt."""
+        state = ChangeState.READY if line.answer_key else ChangeState.IN_DOUBT
+        known = replace(change, key=line.answer_key, state=state, attempts=0, due_at=self._hands.clock.now())
+        await self._hands.disk.mirror.run(lambda tx: tx.outbox.save(self._hands.shop.id, known))
+        await self._hands.forget(line.change_id)
 
     async def _make(self, resource: Resource, change: Change, tally: Tally, ways: Ways) -> _Made:
         """Send the create, and note the key that the shop gave before anything else: a crash then finds it by key."""

@@ -1,9 +1,11 @@
 """Noticing local edits: the hints that triggers left become changes, and a slow comparison finds what no trigger
 saw."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from syncd.domain.change import Touch
 from syncd.domain.resource import Resource
+from syncd.domain.resources import BY_NAME, RESOURCES
 from syncd.engine.claim import Claim, brakes, claim
 from syncd.engine.hands import Hands
 from syncd.ports import MirrorTx
@@ -37,33 +39,54 @@ class Noticer:
         return counts
 
     def _of(self, touched: Mapping[str, int]) -> list[tuple[str, Resource]]:
-        return [(name, self._hands.resources[name]) for name in touched if name in self._hands.resources]
+        return [(name, BY_NAME[name]) for name in touched]
 
     def _claim_some(
         self, tx: MirrorTx, braked: frozenset[str], waiting: set[tuple[str, int]], counts: dict[Claim, int]
     ) -> int:
         """Claim one batch; returns how many rows of it were not seen in this pass before."""
-        now = self._hands.clock.now()
-        limit = self._hands.rules.claim_rows + len(waiting)
-        fresh = [t for t in tx.local.touched(self._hands.shop.id, now, limit) if (t.resource, t.row_id) not in waiting]
-        for touch in fresh:
-            resource = self._hands.resources.get(touch.resource)
-            if resource is None:
-                tx.local.settle(self._hands.shop.id, touch.seqs)
-                continue
-            scope = self._hands.scope(resource)
-            outcome = claim(tx, scope, touch, self._hands.rules, braked=touch.resource in braked)
-            counts[outcome] += 1
-            if outcome is Claim.WAITS:
-                waiting.add((touch.resource, touch.row_id))
+        hands = self._hands
+        limit = hands.rules.claim_rows + len(waiting)
+        touches = tx.local.touched(hands.shop.id, hands.clock.now(), limit)
+        fresh = [each for each in touches if (each.resource, each.row_id) not in waiting]
+        for name in dict.fromkeys(each.resource for each in fresh):
+            resource = hands.resources.get(name) or BY_NAME[name]
+            mine = [each for each in fresh if each.resource == name]
+            for touch, outcome in self._claim_of(tx, resource, mine, braked=name in braked):
+                counts[outcome] += 1
+                if outcome is Claim.WAITS:
+                    waiting.add((name, touch.row_id))
         return len(fresh)
 
-    async def scan(self) -> None:
-        """Compare mirror and base in full, in ranges, and leave hints for what no trigger saw."""
-        for resource in self._hands.resources.values():
+    def _claim_of(
+        self, tx: MirrorTx, resource: Resource, touches: Sequence[Touch], *, braked: bool
+    ) -> Iterator[tuple[Touch, Claim]]:
+        """Claim rows of one resource. A row that was deleted and inserted anew is found again by its remote id first; a
+        second row with the same one is parked, and never pushed."""
+        scope = self._hands.scope(resource)
+        same = tx.local.rekeyed(scope.shop_id, resource, [touch.row_id for touch in touches], scope.at)
+        for touch in touches:
+            if touch.row_id in same.doubles:
+                tx.local.settle(scope.shop_id, touch.seqs)
+                yield touch, Claim.REFUSED
+            elif touch.row_id in same.later:
+                yield touch, Claim.WAITS
+            else:
+                yield touch, claim(tx, scope, touch, self._hands.rules, braked=braked)
+
+    async def scan(self, names: Sequence[str] | None = None) -> None:
+        """Compare mirror and base in full, in ranges, and leave hints for what no trigger saw. What the API cannot take
+        is compared too: such edits are refused, not passed over. `names` None: every resource."""
+        for resource in [each for each in RESOURCES if names is None or each.name in names]:
             low: int | None = 0
             while low is not None and not self._hands.drain.is_set():
                 low = await self._scan_range(resource, low)
+
+    async def catch_up(self) -> None:
+        """Compare what nobody may have watched for a while: triggers were missing, a table was emptied."""
+        wanted = await self._hands.disk.reader.run(lambda tx: tx.local.scan_wanted(self._hands.shop.id))
+        if wanted:
+            await self.scan(wanted)
 
     async def _scan_range(self, resource: Resource, low: int) -> int | None:
         now, rows = self._hands.clock.now(), self._hands.rules.scan_rows

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from syncd.domain.backoff import delay
 from syncd.domain.capability import Capabilities
-from syncd.domain.change import Change, ChangeState, Verb
+from syncd.domain.change import Change, ChangeState, JournalLine, Verb
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.engine.creating import Creator
@@ -36,7 +36,8 @@ class Pusher:
 
     async def recover(self) -> None:
         """After a crash: a create that may have left is in doubt; an update is simply looked at and, if need be, sent
-        again (the same patch is harmless); what never left is ready."""
+        again (the same patch is harmless); what never left is ready. Lines of creates that the mirror knows nothing of
+        stay: the mirror may have been restored, and `creating.py` asks them before it sends the like."""
         shop_id = self._hands.shop.id
         lines = await self._hands.disk.state.run(lambda tx: tx.pushes.open(shop_id))
         left = {line.change_id: line for line in lines}
@@ -51,7 +52,9 @@ class Pusher:
                     state = ChangeState.IN_DOUBT if doubt else ChangeState.READY
                     key = keys.get(change.id, change.key)
                     tx.outbox.save(shop_id, replace(change, key=key, state=state, due_at=now, attempts=0))
-            return sorted(left.keys() - {change.id for change in changes})
+            return sorted(
+                id for id in left.keys() - {change.id for change in changes} if _is_over(tx, shop_id, left[id])
+            )
 
         for settled_id in await self._hands.disk.mirror.run(sort_out):
             await self._hands.forget(settled_id)
@@ -159,3 +162,10 @@ def _ordered(changes: Sequence[Change], names: Sequence[str]) -> list[Change]:
     """Creates before the rest, in the order of resources (a customer before its order); then oldest first."""
     depth = {name: place for place, name in enumerate(names)}
     return sorted(changes, key=lambda c: (c.verb is not Verb.CREATE, depth[c.resource], c.claimed_at, c.id))
+
+
+def _is_over(tx: MirrorTx, shop_id: int, line: JournalLine) -> bool:
+    """Whether a line without an open change has nothing more to say: not so for a create that the ledger lacks."""
+    if line.verb is not Verb.CREATE:
+        return True
+    return bool(line.answer_key) and line.answer_key in tx.ledger.find(shop_id, line.resource, [line.answer_key])

@@ -52,6 +52,7 @@ class PushWorker:
         try:
             await self._recover()
             if only is None:
+                await self._noticer.catch_up()
                 counts = await self._noticer.notice()
                 tally.parked += counts[Claim.HELD]
             tally.seen = await self._pusher.push(await self._capabilities(), tally, only=only)

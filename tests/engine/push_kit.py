@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -28,6 +28,11 @@ class PushDesk:
     at: Desk
     pusher: PushWorker
     engine: Engine
+    hands: Hands
+
+    def afresh(self) -> PushWorker:
+        """A pusher as a new process would have it."""
+        return PushWorker(replace(self.hands, learned={}), self.at.worker)
 
     def sql(self, *statements: str, **values: Any) -> list[Any]:
         """Run statements in one transaction of a user's client; the rows of the last one that has any."""
@@ -86,6 +91,6 @@ async def push_desk(
         engine = create_engine(address, **sqlite)
         try:
             await at.pull()
-            yield PushDesk(at, PushWorker(hands, at.worker), engine)
+            yield PushDesk(at, PushWorker(hands, at.worker), engine, hands)
         finally:
             engine.dispose()

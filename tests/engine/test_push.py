@@ -319,3 +319,79 @@ def test_many_edits_at_once_wait_for_a_person(database: TestDatabase) -> None:
             assert desk.at.differences("products") == []
 
     asyncio.run(scene())
+
+
+def test_a_row_deleted_and_inserted_anew_is_the_same_record(database: TestDatabase) -> None:
+    async def scene() -> None:
+        async with push_desk(database.url, switches=RICH, **SHOP) as desk:
+            row = dict(desk.one("SELECT * FROM categories ORDER BY id LIMIT 1"))
+            old_row_id = row.pop("row_id")
+            row |= {"title": "Written anew", "extra": "{}"}
+            names = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            desk.sql("DELETE FROM categories WHERE row_id = :row_id", row_id=old_row_id)
+            desk.sql(f"INSERT INTO categories ({names}) VALUES ({values})", **row)
+            await desk.push()
+            record = desk.at.sim.record("categories", str(row["id"]))
+            assert record is not None
+            assert record["title"] == "Written anew"
+            assert desk.at.sim.books.creates == []
+            await desk.pull("categories")
+            assert desk.at.differences("categories") == []
+
+    asyncio.run(scene())
+
+
+def test_an_edit_of_a_read_only_resource_is_refused_and_undone(database: TestDatabase) -> None:
+    async def scene() -> None:
+        async with push_desk(database.url, switches=RICH, **SHOP) as desk:
+            desk.sql("UPDATE prices SET title = 'Cheap'")
+            await desk.push()
+            assert desk.sql("SELECT * FROM prices WHERE title = 'Cheap'") == []
+            reasons = {row["reason"] for row in desk.sql("SELECT reason FROM sync_refused_edits")}
+            assert len(reasons) == 1
+            assert desk.sql("SELECT * FROM sync_outbox") == []
+
+    asyncio.run(scene())
+
+
+def test_a_tombstone_is_the_daemons_word(database: TestDatabase) -> None:
+    async def scene() -> None:
+        async with push_desk(database.url, switches=RICH, **SHOP) as desk:
+            desk.sql("UPDATE categories SET deleted_at = created_at")
+            await desk.push()
+            assert desk.sql("SELECT * FROM categories WHERE deleted_at IS NOT NULL") == []
+            paths = {row["path"] for row in desk.sql("SELECT path FROM sync_refused_edits")}
+            assert paths == {"deleted_at"}
+            assert desk.at.differences("categories") == []
+
+    asyncio.run(scene())
+
+
+def test_a_mirror_restored_to_before_a_create_does_not_repeat_it(make_database: Any) -> None:
+    """The outbox of an older mirror knows nothing of the create that left; the journal beside it does."""
+
+    async def scene(database: TestDatabase) -> None:
+        async with push_desk(database.url, switches=RICH, **SHOP) as desk:
+            desk.sql("INSERT INTO categories (shop_id, title) VALUES (:shop, 'Made once')", shop=desk.at.shop.id)
+            await desk.quiet()
+            desk.at.wire.faults = Faults(answer_lost=1.0)
+            await desk.push()
+            desk.at.wire.faults = Faults.none()
+            made = [each for each in desk.at.sim.books.creates if each.resource == "categories"]
+            assert len(made) == 1
+            # What a restored mirror would say: the row is there, its change is not.
+            desk.sql(
+                "DELETE FROM sync_outbox",
+                "INSERT INTO sync_hints (shop_id, resource, row_id, source) SELECT shop_id, 'categories', row_id, 'local'"
+                " FROM categories WHERE title = 'Made once'",
+            )
+            again = desk.afresh()
+            for _ in range(8):
+                await again.push()
+                desk.at.clock.passed_s += 120
+            made = [each for each in desk.at.sim.books.creates if each.resource == "categories"]
+            assert len(made) == 1
+            assert desk.one("SELECT id FROM categories WHERE title = 'Made once'")["id"] is not None
+
+    asyncio.run(scene(make_database("sqlite")))
