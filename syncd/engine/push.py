@@ -52,9 +52,8 @@ class Pusher:
                     state = ChangeState.IN_DOUBT if doubt else ChangeState.READY
                     key = keys.get(change.id, change.key)
                     tx.outbox.save(shop_id, replace(change, key=key, state=state, due_at=now, attempts=0))
-            return sorted(
-                id for id in left.keys() - {change.id for change in changes} if _is_over(tx, shop_id, left[id])
-            )
+            gone = left.keys() - {change.id for change in changes}
+            return sorted(each for each in gone if _is_over(tx, shop_id, left[each]))
 
         for settled_id in await self._hands.disk.mirror.run(sort_out):
             await self._hands.forget(settled_id)

@@ -383,8 +383,8 @@ def test_a_mirror_restored_to_before_a_create_does_not_repeat_it(make_database: 
             # What a restored mirror would say: the row is there, its change is not.
             desk.sql(
                 "DELETE FROM sync_outbox",
-                "INSERT INTO sync_hints (shop_id, resource, row_id, source) SELECT shop_id, 'categories', row_id, 'local'"
-                " FROM categories WHERE title = 'Made once'",
+                "INSERT INTO sync_hints (shop_id, resource, row_id, source)"
+                " SELECT shop_id, 'categories', row_id, 'local' FROM categories WHERE title = 'Made once'",
             )
             again = desk.afresh()
             for _ in range(8):
