@@ -37,8 +37,17 @@ READING: Mapping[str, tuple[str, ...]] = {
     "clock_skew_s": ("0", "7200", "-7200"),
 }
 
-#: The eight that decide how a shop is walked and what a look costs.
-WALKING = ("paging", "past_end", "list_order", "filters", "fields", "thin_lists", "count", "stamps")
+#: The eight that decide how a shop is walked and what a look costs, with the settings that make a difference together.
+WALKING: Mapping[str, tuple[str, ...]] = {
+    "paging": ("true", "false"),
+    "past_end": ("empty", "repeat_last"),
+    "list_order": ("id_asc", "id_desc", "shuffled_each_walk"),
+    "filters": ("", EVERY_FILTER),
+    "fields": ("true", "false"),
+    "thin_lists": ("true", "false"),
+    "count": ("count", "missing"),
+    "stamps": ("moves", "stands_still", "absent"),
+}
 
 
 def possible(settings: Mapping[str, str]) -> bool:
@@ -62,10 +71,15 @@ def pairwise(choices: Mapping[str, Sequence[str]] = READING, seed: int = 1) -> l
     return found
 
 
-def every(names: Sequence[str] = WALKING, choices: Mapping[str, Sequence[str]] = READING) -> list[Settings]:
+def every(choices: Mapping[str, Sequence[str]] = WALKING) -> list[Settings]:
     """Every possible combination of these switches; the others stand as in the shop's plainest form."""
-    rows = product(*(choices[name] for name in names))
-    return [settings for row in rows if possible(settings := dict(zip(names, row, strict=True)))]
+    rows = product(*choices.values())
+    return [settings for row in rows if possible(settings := dict(zip(choices, row, strict=True)))]
+
+
+def spelt(settings: Settings) -> list[str]:
+    """The combination as the simulated shop reads it."""
+    return [f"{name}={value}" for name, value in settings.items()]
 
 
 def pairs_in(settings: Mapping[str, str]) -> Iterator[Pair]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from syncd.simulator.switches import CHARACTERS, Switches
-from tests.engine.combinations import READING, Settings, pairs_in, pairwise, possible
+from tests.engine.combinations import READING, Settings, every, pairs_in, pairwise, possible, spelt
 from tests.engine.comings import mirror_follows
 from tests.support.databases import TestDatabase
 
 MakeDatabase = Callable[[str], TestDatabase]
 COMBINATIONS = pairwise()
+PARTS = 48
 
 
 def test_every_possible_pair_of_settings_is_among_the_combinations() -> None:
@@ -38,6 +39,11 @@ def test_the_mirror_follows_every_ready_made_character_on_postgresql(
     asyncio.run(mirror_follows(make_database("postgresql").url, switches))
 
 
-def spelt(settings: Settings) -> list[str]:
-    """The combination as the simulated shop reads it."""
-    return [f"{name}={value}" for name, value in settings.items()]
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_mirror_follows_every_combination_of_the_switches_that_decide_how_a_shop_is_walked(
+    part: int, make_database: MakeDatabase
+) -> None:
+    for settings in every()[part::PARTS]:
+        print(*spelt(settings))
+        asyncio.run(mirror_follows(make_database("sqlite").url, Switches().flipped(["page_size=7", *spelt(settings)])))

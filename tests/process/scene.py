@@ -137,14 +137,14 @@ def scene(folder: Path, url: str = "", **wanted: Any) -> Iterator[Scene]:
             at.leave_nobody()
 
 
-def until(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> bool:
+def until(process: "subprocess.Popen[str]", reached: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:
     """Wait until `reached`, looking often; False if the process ended before."""
     begun = monotonic()
     while not reached():
         try:
             process.wait(timeout=POLL_S)
         except subprocess.TimeoutExpired:
-            assert monotonic() - begun < PATIENCE_S, "what was waited for did not come"
+            assert monotonic() - begun < patience_s, "what was waited for did not come"
         else:
             return reached()
     return True

@@ -27,8 +27,8 @@ def test_sync_fills_the_mirror_of_a_shop_of_full_size(tmp_path: Path) -> None:
 def test_sync_fills_the_mirror_of_every_character(
     kind: str, character: str, tmp_path: Path, make_database: MakeDatabase
 ) -> None:
-    # A poor and a quirky shop want a call for each record: a tenth of the size is the same number of calls.
-    part = 10 if character in {"poor", "quirky"} else 1
+    # A poor and a quirky shop want a call for each record.
+    part = 20 if character in {"poor", "quirky"} else 1
     size = {name: count // part for name, count in FULL.items()}
     with scene(tmp_path / "home", make_database(kind).url, character=character, **size) as at:
         fills(at)
