@@ -59,6 +59,7 @@ def settle_delete(tx: MirrorTx, scope: Scope, change: Change, ticket: int) -> No
     image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
     if image is not None:
         tx.mirror.write(scope.shop_id, scope.resource, image, None, None, scope.at)
+    tx.conflicts.derive(scope.shop_id, name, change.key, change.row_id, (), scope.at)
     line = tx.ledger.find(scope.shop_id, name, [change.key]).get(change.key)
     if line is not None:
         tx.ledger.put(scope.shop_id, name, [replace(line, as_of=ticket, gone_at=scope.at, missed=0)])

@@ -95,3 +95,51 @@ def test_deleted_on_both_sides_is_over(database: TestDatabase) -> None:
             assert desk.at.differences("categories") == []
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("first", ["here", "there"])
+def test_a_question_ends_when_the_other_side_deletes_too(database: TestDatabase, first: str) -> None:
+    async def scene() -> None:
+        async with push_desk(database.url, switches=RICH, policies=POLICIES, **SHOP) as desk:
+            key = desk.at.sim.keys("products")[2]
+            drop = "DELETE FROM products WHERE id = :id"
+            if first == "here":
+                desk.sql(drop, id=int(key))
+                desk.at.sim.edit("products", key, {"title": "Theirs"})
+            else:
+                desk.sql("UPDATE products SET title = 'Mine' WHERE id = :id", id=int(key))
+                desk.at.sim.delete("products", key)
+            await desk.push()
+            assert [row["path"] for row in desk.sql("SELECT path FROM sync_conflicts")] == [""]
+            if first == "here":
+                desk.at.sim.delete("products", key)
+            else:
+                desk.sql(drop, id=int(key))
+            for _ in range(3):
+                await desk.push()
+                await desk.pull("products")
+                desk.at.clock.passed_s += 120
+            assert desk.sql("SELECT * FROM sync_conflicts") == []
+            assert desk.sql("SELECT * FROM sync_outbox") == []
+            assert desk.at.differences("products") == []
+
+    asyncio.run(scene())
+
+
+def test_a_question_that_comes_up_before_a_delete_leaves_ends_with_the_record(database: TestDatabase) -> None:
+    async def scene() -> None:
+        async with push_desk(database.url, switches=RICH, policies=POLICIES, **SHOP) as desk:
+            key = desk.at.sim.keys("products")[2]
+            desk.sql("DELETE FROM products WHERE id = :id", id=int(key))
+            await desk.pusher.notice()
+            desk.at.sim.edit("products", key, {"title": "Theirs"})
+            await desk.pull("products", quick=True)
+            assert len(desk.sql("SELECT * FROM sync_conflicts")) == 1
+            desk.at.sim.delete("products", key)
+            await desk.push()
+            await desk.pull("products")
+            assert desk.sql("SELECT * FROM sync_conflicts") == []
+            assert desk.sql("SELECT * FROM sync_outbox") == []
+            assert desk.at.differences("products") == []
+
+    asyncio.run(scene())
