@@ -19,7 +19,7 @@ from syncd.domain.shop import Shop
 from syncd.engine.rules import PullRules
 from syncd.engine.sighting import Form, Scope, Seen
 from syncd.engine.take import bury, take
-from syncd.errors import NotUnderstood, Retry, SyncdError
+from syncd.errors import NeedsPerson, NotUnderstood, Retry, SyncdError
 from syncd.ports import Clock, Disk, Look, MirrorTx, Purpose, Remote
 
 READ_SOURCES = (
@@ -55,6 +55,8 @@ class Looker:
         self._clock = clock
         self._rules = rules
         self._trusted: dict[str, int] = {}  # by resource: looks for which the last control read still counts
+        self._under_way: set[int] = set()  # hints that a lane looks at just now: no other lane pays for them again
+        self._choosing = asyncio.Lock()
 
     async def batch(
         self, resource: Resource, caps: Capabilities, policy: Policy, purpose: Purpose, tally: Tally
@@ -62,18 +64,40 @@ class Looker:
         """Look at up to `looks_at_once` hinted records of `resource` and settle their hints.
 
         Returns how many hints were taken (0: none due) and the capabilities, widened by what was seen. Raises the first
-        Retry of the batch after everything else of it was stored; its hints are put off, not lost."""
-        now = self._clock.now()
-        limit = self._rules.looks_at_once
-        hints = await self._disk.reader.run(
-            lambda tx: tx.hints.take(self._shop.id, resource.name, READ_SOURCES, limit, now)
-        )
+        Retry or NeedsPerson of the batch after everything else of it was stored; its hints are put off, not lost."""
+        hints = await self._chosen(resource)
         if not hints:
             return 0, caps
+        try:
+            return len(hints), await self._answered(resource, caps, policy, purpose, tally, hints)
+        finally:
+            self._under_way.difference_update(hint.seq for hint in hints)
+
+    async def _chosen(self, resource: Resource) -> list[Hint]:
+        """Hints that are due and that no other lane looks at; they are this lane's from now on."""
+        async with self._choosing:
+            now, busy = self._clock.now(), frozenset(self._under_way)
+            limit = self._rules.looks_at_once
+            hints = await self._disk.reader.run(
+                lambda tx: tx.hints.take(self._shop.id, resource.name, READ_SOURCES, limit + len(busy), now)
+            )
+            hints = [hint for hint in hints if hint.seq not in busy][:limit]
+            self._under_way.update(hint.seq for hint in hints)
+            return hints
+
+    async def _answered(
+        self,
+        resource: Resource,
+        caps: Capabilities,
+        policy: Policy,
+        purpose: Purpose,
+        tally: Tally,
+        hints: Sequence[Hint],
+    ) -> Capabilities:
         if not caps.detail_path:
             # Nothing to look at directly: the next walk is the look.
             await self._disk.mirror.run(lambda tx: tx.hints.settle(self._shop.id, [hint.seq for hint in hints]))
-            return len(hints), caps
+            return caps
         trusted = await self._control(resource, caps, hints, purpose, tally)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._look(resource, caps, hint, purpose, tally)) for hint in hints]
@@ -81,9 +105,9 @@ class Looker:
         caps = _widened(resource, caps, answers)
         await self._settle(resource, caps, policy, answers, tally, trusted=trusted)
         for answer in answers:
-            if isinstance(answer.problem, Retry):
+            if isinstance(answer.problem, Retry | NeedsPerson):
                 raise answer.problem
-        return len(hints), caps
+        return caps
 
     async def _control(
         self, resource: Resource, caps: Capabilities, hints: Sequence[Hint], purpose: Purpose, tally: Tally
@@ -159,13 +183,15 @@ class Looker:
 
         def store(tx: MirrorTx) -> Tally:
             put_off = [a for a in answers if a.problem or (a in absent and not trusted)]
-            # Settled before taking: a record that cannot be taken now leaves a new hint, which must stay.
-            tx.hints.settle(self._shop.id, [a.hint.seq for a in answers if a not in put_off])
+            # A record that cannot be taken now leaves its hint anew, with the date of the old one: so that a row that
+            # somebody holds for hours does not cost call after call.
+            for answer in answers:
+                if answer in put_off or answer.hint.source is HintSource.STALE:
+                    wait = self._rules.hint_patience_s * 2 ** min(answer.hint.attempts, 8)
+                    tx.hints.put_off(self._shop.id, answer.hint.seq, now + timedelta(seconds=wait))
             taken = take(tx, scope, seen, broken)
             taken.tally.gone += bury(tx, scope, [(a.hint.key, a.ticket) for a in absent]) if trusted else 0
-            for answer in put_off:
-                wait = self._rules.hint_patience_s * 2 ** min(answer.hint.attempts, 8)
-                tx.hints.put_off(self._shop.id, answer.hint.seq, now + timedelta(seconds=wait))
+            tx.hints.settle(self._shop.id, [a.hint.seq for a in answers if a not in put_off])
             tx.books.save_capabilities(self._shop.id, resource.name, caps)
             return taken.tally
 

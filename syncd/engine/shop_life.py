@@ -13,7 +13,7 @@ from syncd.domain.shop import Shop
 from syncd.engine.rules import PullRules, PushRules
 from syncd.engine.timetable import Job, Lane, first_due, timetable
 from syncd.engine.worker import ShopWorker
-from syncd.errors import NeedsPerson, Retry
+from syncd.errors import NeedsPerson, NotUnderstood, Retry
 from syncd.ports import Alarm, Clock, Dice, Disk, Log
 
 OpenWorker = Callable[[Shop], Awaitable[ShopWorker]]
@@ -72,10 +72,11 @@ class ShopLife:
                 await self._open()
                 attempt = 0
                 await self._work()
-            except Retry as problem:
+            except (Retry, NotUnderstood) as problem:
                 attempt += 1
                 self._keeping.log.warning("shop.waits", shop=self.shop.name, message=problem.message)
-                await self._pause(self._backoff(attempt, problem.after_s))
+                after_s = problem.after_s if isinstance(problem, Retry) else None
+                await self._pause(self._backoff(attempt, after_s))
             except NeedsPerson as problem:
                 self.trouble = problem
         self.ended = True
@@ -129,6 +130,10 @@ class ShopLife:
 
     async def _run_due(self, job: Job) -> None:
         started_at = self._keeping.clock.now()
+        if job.lane is Lane.WALK and job.resource is not None and job.resource.name in self._at_work:
+            # A quick look has it in hand, which ends soon; the walk's own next beat would be hours away.
+            self._due[job.name] = started_at + timedelta(seconds=self._keeping.rules.looks_s)
+            return
         due_before = self._due[job.name]
         runs = await self._do(job)
         due_at = self._next(job, started_at, runs)

@@ -74,8 +74,11 @@ class Supervisor:
             self._keeping.log.warning("shops.unread", message=problem.message)
             return
         active = {shop.id: shop for shop in shops if shop.state is ShopState.ACTIVE}
-        for shop_id in [each for each, life in self._lives.items() if each not in active or life.ended]:
-            self._lives.pop(shop_id).stop()
+        for shop_id, life in list(self._lives.items()):
+            if active.get(shop_id) != life.shop:
+                life.stop()  # gone, paused, or authorised anew
+            if life.ended:  # until then its shop gets no second life beside it
+                del self._lives[shop_id]
         for shop_id, shop in active.items():
             if shop_id not in self._lives:
                 life = ShopLife(self._keeping, shop)
@@ -89,9 +92,15 @@ class Supervisor:
     async def _quarantine(self, shop: Shop, problem: NeedsPerson) -> None:
         """Set the shop aside with what the person must do; everything local stays readable and editable."""
         reason = f"{problem.message}. {problem.hint}".strip()
-        aside = replace(shop, state=ShopState.QUARANTINED, reason=reason)
-        await self._keeping.disk.mirror.run(lambda tx: tx.books.save_shop(aside))
+        await self._keeping.disk.mirror.run(lambda tx: set_aside(tx, shop.id, reason))
         self._keeping.log.error("shop.quarantined", shop=shop.name, message=problem.message, hint=problem.hint)
+
+
+def set_aside(tx: MirrorTx, shop_id: int, reason: str) -> None:
+    """Quarantine the shop as it is stored now: what a person changed or paused meanwhile stays."""
+    for shop in tx.books.shops():
+        if shop.id == shop_id and shop.state is ShopState.ACTIVE:
+            tx.books.save_shop(replace(shop, state=ShopState.QUARANTINED, reason=reason))
 
 
 def _shops(tx: MirrorTx) -> list[Shop]:

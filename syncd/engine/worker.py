@@ -154,14 +154,17 @@ class ShopWorker:
         return [await self._run(resource, quick=quick, job=job) for resource in resources if not self.drain.is_set()]
 
     async def sweep(self, resources: Sequence[Resource], *, approve: bool = False) -> list[Run]:
-        """Judge absence now: complete walks until what is missed was missed by two of them, then direct looks.
-
+        """Judge absence now: complete walks until what is missed was missed by two of them, then direct looks;
         `approve` lets go what the brake holds. Raises GrantRevoked."""
         runs: list[Run] = []
         for resource in resources:
             if approve:
                 await self._approve(resource.name)
-            runs += [await self._run(resource, quick=False, job="sweep", braked_too=True) for _ in range(2)]
+            runs += [
+                await self._run(resource, quick=False, job="sweep", braked_too=True)
+                for _ in range(2)
+                if not self.drain.is_set()
+            ]
         return runs
 
     async def _approve(self, name: str) -> None:
@@ -207,8 +210,7 @@ class ShopWorker:
             outcome, message = Outcome.LATER, problem.message
         except NeedsPerson as problem:
             outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()
-        ended_at = self._clock.now()
-        counts = asdict(tally)
+        ended_at, counts = self._clock.now(), asdict(tally)
         run = Run(self.shop.name, job, resource.name, feed, outcome, started_at, ended_at, counts, message)
         await self.journal(run)
         return run
@@ -259,6 +261,9 @@ class ShopWorker:
                 )
 
     async def _unavailable(self, resource: Resource, problem: SyncdError) -> None:
+        known = await self._disk.reader.run(lambda tx: tx.books.capabilities(self.shop.id, resource.name))
+        if known is not None and not known.available:
+            return  # known already; a new date would put off for ever that it is asked again
         caps = Capabilities(learned_at=self._clock.now(), available=False, why_not=problem.message)
         await self._disk.mirror.run(lambda tx: tx.books.save_capabilities(self.shop.id, resource.name, caps))
 
@@ -285,10 +290,11 @@ async def _walk(walker: Walker, trip: Trip) -> bool:
 
 
 def _taken_up(resource: Resource, caps: Capabilities, cursor: Cursor, choice: Choice) -> tuple[Cursor, Choice]:
-    """A walk that was interrupted is taken up before anything else; a tail is cheaper to begin anew."""
+    """A walk that was interrupted is taken up before anything else. A tail is cheaper to begin anew, and a window must
+    not stand in for the complete walk that is due."""
     walk = cursor.walk
     if walk is None:
         return cursor, choice
-    if walk.feed is Feed.TAIL or (walk.feed is Feed.WINDOW and not best_filter(resource, caps)):
+    if walk.feed is Feed.TAIL or (walk.feed is Feed.WINDOW and choice.feed is not Feed.WINDOW):
         return cursor.dropped(), choice
     return cursor, Choice(walk.feed, "an interrupted walk goes on", best_filter(resource, caps))
