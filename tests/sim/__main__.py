@@ -11,7 +11,7 @@ from time import perf_counter
 
 from tests.sim.seeds import run, told
 from tests.sim.simulation import simulate
-from tests.sim.world import draw, short
+from tests.sim.world import draw, draw_push, short
 
 
 def main() -> int:
@@ -23,17 +23,21 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="with --seed: the first hours of its day, as in the tests")
     parser.add_argument("--story", action="store_true", help="with --seed: every line of what happens")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one per core)")
+    parser.add_argument("--push", action="store_true", help="hours in which people edit both sides")
     asked = parser.parse_args()
+    drawn = draw_push if asked.push else draw
     if asked.seed is not None:
-        plan = short(asked.seed) if asked.short else draw(asked.seed)
+        plan = short(asked.seed) if asked.short else drawn(asked.seed)
         verdict = simulate(asked.seed, plan=plan, watch=print if asked.story else None)
         print(told(verdict, 0.0))
         return 1 if verdict.breaches else 0
     begun, failed = perf_counter(), []
     with ProcessPoolExecutor(asked.jobs, max_tasks_per_child=20) as pool:
-        for future in as_completed([pool.submit(run, seed) for seed in range(asked.first, asked.first + asked.seeds)]):
+        for future in as_completed(
+            [pool.submit(run, seed, push=asked.push) for seed in range(asked.first, asked.first + asked.seeds)]
+        ):
             verdict, took_s = future.result()
-            print(told(verdict, took_s), flush=True)
+            print(told(verdict, took_s, " --push" if asked.push else ""), flush=True)
             if verdict.breaches:
                 failed.append(verdict.seed)
     print(f"{asked.seeds - len(failed)} of {asked.seeds} seeds end equal, in {perf_counter() - begun:.0f} s")

@@ -55,6 +55,10 @@ class Process:
         if self.dead:
             raise Crash(self.name)
 
+    def dies_within(self, steps: int) -> None:
+        """Let it die so many steps from here, or earlier where that was said before."""
+        self._dies_at = min(self.steps + steps, self._dies_at or self.steps + steps)
+
     async def pause(self) -> None:
         """What a transaction takes, half before it and half after; most take no time that matters.
 

@@ -17,7 +17,8 @@ from syncd.service.settings import Loaded
 from syncd.service.wire import SPILL
 from syncd.simulator.shop import SimShop
 from tests.sim.chronicle import Chronicle
-from tests.sim.machine import rows
+from tests.sim.machine import Files
+from tests.sim.traces import Traces
 from tests.sim.wire import Serving, Traffic
 from tests.support.equality import differences
 
@@ -43,6 +44,12 @@ class Judge:
     luck: Random
     breaches: list[str] = field(default_factory=list)
     lives: int = 0
+    traces: Traces | None = None  # where people edit the mirror
+    files: Files = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open nothing yet."""
+        self.files = Files(self.loaded.folder)
 
     def breach(self, what: str) -> None:
         """Note what is wrong."""
@@ -66,13 +73,12 @@ class Judge:
                     self.breach(what)
 
     def _shop_ids(self) -> dict[str, int]:
-        return dict(rows(self.loaded, "mirror", "SELECT name, id FROM shops ORDER BY id"))
+        return dict(self.files.rows("mirror", "SELECT name, id FROM shops ORDER BY id"))
 
     def _overtaken(self, shop: str, shop_id: int) -> Iterator[str]:
         """The cursor never overtakes: of a page that it has passed, every record is in the ledger, as new as it was."""
         skew_s = self.shops[shop].switches.clock_skew_s
-        walks = rows(
-            self.loaded,
+        walks = self.files.rows(
             "mirror",
             "SELECT resource, feed, page, started_at FROM sync_cursors"
             " WHERE shop_id = ? AND page > 1 AND feed != 'tail'",
@@ -92,7 +98,7 @@ class Judge:
         """The stamps that the ledger knows, by key; what is parked counts as known."""
         ledger = "SELECT key, coalesce(stamp, '') FROM sync_ledger WHERE shop_id = ? AND resource = ?"
         parked = "SELECT key, '~' FROM sync_parked WHERE shop_id = ? AND resource = ?"
-        return dict(rows(self.loaded, "mirror", f"{parked} UNION ALL {ledger}", shop_id, resource, shop_id, resource))
+        return dict(self.files.rows("mirror", f"{parked} UNION ALL {ledger}", shop_id, resource, shop_id, resource))
 
     def _tokens(self, shop: str, shop_id: int) -> Iterator[str]:
         """A refresh token is used once, but for the one more try after a doubt; the newest is stored, or spilled."""
@@ -106,7 +112,7 @@ class Judge:
 
     def _kept(self, shop_id: int) -> list[str]:
         ring = read_key_file(self.loaded.key_file)
-        sealed = rows(self.loaded, "state", "SELECT generation, refresh FROM sync_tokens WHERE shop_id = ?", shop_id)
+        sealed = self.files.rows("state", "SELECT generation, refresh FROM sync_tokens WHERE shop_id = ?", shop_id)
         spilled = SpillFolder(self.loaded.home / SPILL).rows()
         sealed += [(row.generation, row.refresh) for row in spilled if row.shop_id == shop_id]
         return [
@@ -119,8 +125,8 @@ class Judge:
         books, sent = self.shops[shop].books, len(self.traffic.times[shop])
         if books.refused:
             yield f"{shop}: {books.refused} calls found the bucket full"
-        accounted = rows(
-            self.loaded, "state", "SELECT coalesce(sum(calls), 0) FROM sync_calls WHERE shop_id = ?", shop_id
+        accounted = self.files.rows(
+            "state", "SELECT coalesce(sum(calls), 0) FROM sync_calls WHERE shop_id = ?", shop_id
         )
         granted = int(accounted[0][0])
         if not sent <= granted <= sent + LOST_PER_LIFE * self.lives:
@@ -142,15 +148,24 @@ class Judge:
 
     def unequal(self) -> list[str]:
         """What differs between the mirror and the shops' own dumps, in words; none: all is equal."""
-        return [f"{shop}: {what}" for shop, number in self._shop_ids().items() for what in self._unequal(shop, number)]
+        found = self._shop_ids()
+        self.files.close()  # what compares brings a library of its own
+        return [f"{shop}: {what}" for shop, number in found.items() for what in self._unequal(shop, number)]
 
     def _unequal(self, shop: str, shop_id: int) -> Iterable[str]:
         sim = self.shops[shop]
+        if self.traces is not None:
+            yield from self.traces.unequal(sim, shop_id)
+            return
         for resource in BY_NAME.values():
             alike = sim.switches.of(resource.name).omit_empties
             dump = sim.dump((resource.name,))[resource.name]
             url = self.loaded.mirror_url
             yield from differences(url, shop_id, resource, dump, empties_alike=alike, at_most=3)
+
+    def untraced(self) -> list[str]:
+        """Edits made in the mirror of which nobody can say where they are."""
+        return self.traces.breaches() if self.traces is not None else []
 
     def untombed(self) -> list[str]:
         """What was deleted in a shop and has been in the mirror has a tombstone."""
@@ -158,7 +173,7 @@ class Judge:
         for shop, number in self._shop_ids().items():
             gone = {(w.resource, w.key) for w in self.shops[shop].books.writes if w.verb == "delete"}
             ledger = "SELECT resource, key FROM sync_ledger WHERE shop_id = ? AND gone_at IS NULL"
-            living = set(rows(self.loaded, "mirror", ledger, number))
+            living = set(self.files.rows("mirror", ledger, number))
             found += [f"{shop}: {resource}/{key} has no tombstone" for resource, key in sorted(gone & living)]
         return found
 

@@ -75,6 +75,8 @@ class Machine:
         self._luck = luck
         self._alter = alter
         self.glance: Callable[[], None] = lambda: None
+        self.fate: Callable[[Process], None] = lambda _: None
+        """Hears of every write that leaves, and may decide when the program dies."""
         self._living: list[Life] = []
         loop.on_task = _adopt
 
@@ -93,7 +95,7 @@ class Machine:
 
     async def _live(self, life: Life, job: Job) -> None:
         process, luck = life.process, Random(self._luck.getrandbits(64))
-        wire = SimWire(self._world, process, luck, lambda: self.weather.now, self._chronicle, self.traffic)
+        wire = SimWire(self._world, process, luck, lambda: self.weather.now, self._chronicle, self.traffic, self.fate)
         disk = open_files(self._loaded, process, luck, lambda: self.weather.busy, self._alter)
         try:
             doors = Doors(process.clock, process.dice, wire, disk, process.alarm)

@@ -73,25 +73,37 @@ def open_files(
     return replace(disk, **busy)
 
 
-def rows(loaded: Loaded, house: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """What a plain query of a file says. The library is the one that syncd uses: two on one file would undo locks."""
-    connection = sqlite_module().connect(loaded.folder / f"{house}.db")
-    try:
-        return connection.execute(statement, values).fetchall()  # type: ignore[no-any-return]
-    finally:
-        connection.close()
+class Files:
+    """The database files as anybody may read them, by plain SQL. Connections stay open until `close`.
 
+    The library is the one that syncd uses: two on one file, in one process, would undo each other's locks."""
 
-def content(loaded: Loaded) -> list[str]:
-    """Every row of both files as text, in an order that does not depend on the run."""
-    lines = []
-    for house in ("mirror", "state"):
-        tables = rows(loaded, house, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        for (table,) in tables:
-            if table.startswith("sqlite_") or table == "alembic_version":
-                continue
-            columns = [row[1] for row in rows(loaded, house, f'PRAGMA table_info("{table}")')]
-            shown = ", ".join(f'"{name}"' for name in columns if name not in SEALED.get(table, ()))
-            lines.append(f"{table}: {shown}")
-            lines += sorted(repr(row) for row in rows(loaded, house, f'SELECT {shown} FROM "{table}"'))
-    return lines
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, Any] = {}
+
+    def rows(self, house: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a query of `mirror` or `state` says now."""
+        if house not in self._open:
+            self._open[house] = sqlite_module().connect(self._folder / f"{house}.db")
+        return self._open[house].execute(statement, values).fetchall()  # type: ignore[no-any-return]
+
+    def content(self) -> list[str]:
+        """Every row of both files as text, in an order that does not depend on the run."""
+        lines = []
+        for house in ("mirror", "state"):
+            tables = self.rows(house, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            for (table,) in tables:
+                if table.startswith("sqlite_") or table == "alembic_version":
+                    continue
+                columns = [row[1] for row in self.rows(house, f'PRAGMA table_info("{table}")')]
+                shown = ", ".join(f'"{name}"' for name in columns if name not in SEALED.get(table, ()))
+                lines.append(f"{table}: {shown}")
+                lines += sorted(repr(row) for row in self.rows(house, f'SELECT {shown} FROM "{table}"'))
+        return lines
+
+    def close(self) -> None:
+        """Let go of the files; the next query opens them again."""
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()

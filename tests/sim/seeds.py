@@ -4,6 +4,7 @@ import traceback
 from time import perf_counter
 
 from tests.sim.simulation import Verdict, simulate
+from tests.sim.world import draw_push
 
 
 def replay(seed: int, more: str = "") -> str:
@@ -11,11 +12,11 @@ def replay(seed: int, more: str = "") -> str:
     return f"python -m tests.sim --seed {seed}{more} --story"
 
 
-def run(seed: int) -> tuple[Verdict, float]:
+def run(seed: int, *, push: bool = False) -> tuple[Verdict, float]:
     """One seed; what breaks the simulation itself is a breach too."""
     begun = perf_counter()
     try:
-        verdict = simulate(seed)
+        verdict = simulate(seed, plan=draw_push(seed) if push else None)
     except Exception:  # noqa: BLE001  whatever it is, it is told with its seed
         verdict = Verdict(seed, (traceback.format_exc(),), "", {}, ())
     return verdict, perf_counter() - begun

@@ -15,14 +15,16 @@ from syncd.domain.shop import ShopState
 from syncd.errors import SyncdError
 from syncd.service import daemon, jobs
 from syncd.service.wire import House
-from syncd.simulator.world import SimWorld
 from tests.sim import people
 from tests.sim.chronicle import Chronicle
-from tests.sim.doors import EPOCH
+from tests.sim.doors import EPOCH, Process
 from tests.sim.judge import Judge
 from tests.sim.lives import Life, Machine, Weather, is_wanted
 from tests.sim.loop import VirtualLoop
-from tests.sim.machine import Alter, content, install_at, rows
+from tests.sim.machine import Alter, install_at
+from tests.sim.traces import Traces
+from tests.sim.typists import DELETED, Typists
+from tests.sim.witness import Witness
 from tests.sim.world import Plan, draw
 
 WALKS_MAX: Final = 8
@@ -71,11 +73,17 @@ class Simulation:
         self._loop = loop
         self._chronicle = chronicle
         self._luck = Random(f"run/{plan.seed}")
-        self._world = SimWorld(each.build(self._wall, plan.bucket) for each in plan.shops)
+        self._world = Witness(each.build(self._wall, plan.bucket) for each in plan.shops)
         self._loaded = install_at(folder, _sections(plan))
         self._machine = Machine(loop, self._loaded, self._world, chronicle, self._luck, alter)
         self._judge = Judge(self._loaded, self._world.shops, self._machine.traffic, chronicle, Random(plan.seed))
         self._machine.glance = self._judge.glance
+        self._typists: Typists | None = None
+        if plan.typing is not None:
+            luck = Random(f"typists/{plan.seed}")
+            self._typists = Typists(plan.typing, self._loaded, self._world, chronicle, luck)
+            self._judge.traces = Traces(self._loaded, self._world, self._typists.book)
+            self._machine.fate = partial(self._fate, Random(f"fate/{plan.seed}"))
         self._desk = asyncio.Lock()  # who has it works beside the daemon, or sees to it that nobody does
         self._crashes = 0
         self._daemons = 0
@@ -90,12 +98,15 @@ class Simulation:
             await self._at_desk(partial(people.add, self._world.shops[plan.name]))
         self._machine.weather = Weather(self._plan.faults, self._plan.busy)
         troubles = [*map(self._outage, self._plan.outages), *map(self._revocation, self._plan.revoked)]
+        if self._typists is not None:
+            troubles.append(self._typists.work())
         begun = [self._loop.create_task(each) for each in (self._owner(), self._edits(), *troubles)]
         try:
             life = await self._day()
             for task in begun[1:]:
                 task.cancel()
             self._machine.weather = Weather()
+            self._machine.fate = lambda _: None
             self._chronicle.write("world", "peace")
             await self._peace(life)
         except _Breached:
@@ -110,7 +121,7 @@ class Simulation:
     def verdict(self) -> Verdict:
         """The judgement of the run that has ended."""
         self._judge.read_log(self._plan.day_s)
-        for line in content(self._loaded):
+        for line in self._judge.files.content():
             self._chronicle.add(line.encode())
         facts = {
             "shops": len(self._world.shops),
@@ -121,6 +132,9 @@ class Simulation:
             "crashes": self._crashes,
             "doubts": sum(self._machine.traffic.doubts.values()),
         }
+        if self._typists is not None:
+            facts |= {"typed": self._typists.book.edits, "pushed": len(self._world.taken)}
+        self._judge.files.close()
         return Verdict(
             self._plan.seed, tuple(self._judge.breaches), self._chronicle.digest(), facts, tuple(self._chronicle.last)
         )
@@ -139,6 +153,12 @@ class Simulation:
                 return life
             await self._end(life)
             await asyncio.sleep(self._luck.choice((1.0, 30.0, 1200.0)))
+
+    def _fate(self, luck: Random, process: Process) -> None:
+        """A write leaves: its program may die at any of its next steps."""
+        typing = self._plan.typing
+        if typing is not None and luck.random() < typing.dying:
+            process.dies_within(luck.randrange(typing.steps))
 
     def _start(self, dies_at: int | None) -> Life:
         self._daemons += 1
@@ -202,10 +222,12 @@ class Simulation:
         """Does what the daemon says that a person must do: authorise again, let go what the brake holds."""
         while True:
             await asyncio.sleep(OWNER_S)
-            aside = rows(self._loaded, "mirror", "SELECT name FROM shops WHERE state = ?", ShopState.QUARANTINED.value)
+            aside = self._judge.files.rows(
+                "mirror", "SELECT name FROM shops WHERE state = ?", ShopState.QUARANTINED.value
+            )
             for (name,) in aside:
                 await self._at_desk(partial(people.login, self._world.shops[name]))
-            if rows(self._loaded, "mirror", "SELECT 1 FROM sync_brakes WHERE NOT approved"):
+            if self._judge.files.rows("mirror", "SELECT 1 FROM sync_brakes WHERE NOT approved"):
                 await self._at_desk(lambda house: jobs.sweep(house, jobs.Wish(approve=True)))
 
     # --- peace -------------------------------------------------------------------------------------------------------
@@ -217,7 +239,7 @@ class Simulation:
             await asyncio.sleep(self._plan.walk_s * 2.3)
             async with self._desk:
                 self._look_at(life, await self._machine.drained(life))
-                unequal = [*self._judge.unequal(), *self._judge.untombed()]
+                unequal = [*self._judge.unequal(), *self._judge.untombed(), *self._judge.untraced()]
             if not unequal:
                 self._chronicle.write("world", "equal", walks=walks)
                 return
@@ -246,6 +268,12 @@ def _told(problem: BaseException) -> str:
 
 
 def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
+    typing = plan.typing
+    push: dict[str, Any] = {"every_s": 900.0, "scan_s": 3600.0}
+    own: dict[str, Any] = {}
+    if typing is not None:
+        push = {"every_s": 60.0, "scan_s": 600.0, "brake_least": 1000}
+        own = {name: {"deletes": typing.deletes} for name in DELETED}
     return {
         "budget": {"size": plan.believed, "leak_per_s": plan.bucket[1]},
         "pull": {
@@ -255,6 +283,7 @@ def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
             "audit_period_s": plan.walk_s * 1.5,
         },
         # Nobody edits the mirror in these days: looking whether somebody did is most of what an idle daemon does.
-        "push": {"every_s": 900.0, "scan_s": 3600.0},
+        "push": push,
+        "resources": own,
         "log": {"progress_every_s": 3600.0},
     }

@@ -9,7 +9,6 @@ import structlog
 
 from syncd.domain.resources import BY_NAME
 from syncd.service import jobs
-from syncd.service.settings import Loaded
 from syncd.simulator.shop import SimShop
 from syncd.simulator.transport import Faults
 from syncd.simulator.world import SimWorld
@@ -19,7 +18,7 @@ from tests.sim.doors import EPOCH
 from tests.sim.judge import Judge
 from tests.sim.lives import Machine, Weather
 from tests.sim.loop import VirtualLoop
-from tests.sim.machine import install_at, rows
+from tests.sim.machine import Files, install_at
 
 SIZE, LEAK = 40.0, 2.0
 
@@ -44,7 +43,8 @@ def pulled(folder: Path, at_once: int, **sizes: int) -> tuple[SimShop, float, li
         judge.breaches += [repr(life.problem) for life in (first, *lives) if life.problem is not None]
         judge.after_life()
         judge.read_log(0.0)
-        judge.breaches += uncounted(loaded, shop) if sum(sizes.values()) > 10_000 else judge.unequal()
+        judge.breaches += uncounted(judge.files, shop) if sum(sizes.values()) > 10_000 else judge.unequal()
+        judge.files.close()
 
     chronicle.take_log()
     try:
@@ -56,10 +56,10 @@ def pulled(folder: Path, at_once: int, **sizes: int) -> tuple[SimShop, float, li
     return shop, (len(times) - 1) / (LEAK * (times[-1] - times[0])), judge.breaches
 
 
-def uncounted(loaded: Loaded, shop: SimShop) -> list[str]:
+def uncounted(files: Files, shop: SimShop) -> list[str]:
     """Resources of which the mirror has more or fewer rows than the shop has records. Comparing every field of so many
     takes longer than mirroring them; the other tests do it with fewer."""
-    counts = {name: rows(loaded, "mirror", f"SELECT count(*) FROM {name}")[0][0] for name in BY_NAME}
+    counts = {name: files.rows("mirror", f"SELECT count(*) FROM {name}")[0][0] for name in BY_NAME}
     return [f"{name}: {count} rows" for name, count in counts.items() if count != len(shop.keys(name))]
 
 

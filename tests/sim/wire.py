@@ -61,6 +61,7 @@ class SimWire(httpx.AsyncBaseTransport):
         faults: Callable[[], Faults],
         chronicle: Chronicle,
         traffic: Traffic,
+        fate: Callable[[Process], None] = lambda _: None,
     ) -> None:
         self._transport = SimTransport(world, sleep=process.clock.sleep, rng=luck)
         self._transport.struck = traffic.struck
@@ -69,12 +70,15 @@ class SimWire(httpx.AsyncBaseTransport):
         self._process = process
         self._chronicle = chronicle
         self._traffic = traffic
+        self._fate = fate
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One call. Raises what a network would, and Crash in a process that is dead."""
         self._process.step()
         shop = self._world.shops[request.url.host.removesuffix(".sim")]
         is_exchange = request.url.path == "/token"
+        if request.method != "GET" and request.url.path.startswith("/api"):
+            self._fate(self._process)
         if request.url.path.startswith("/api") and request.url.path != "/api/tokeninfo":
             self._traffic.times[shop.name].append(self._process.clock.monotonic())
         line = f"{request.method} {request.url.path}{'?' + request.url.query.decode() if request.url.query else ''}"

@@ -48,6 +48,17 @@ class ShopPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Typing:
+    """People at an SQL client beside the daemon, and at the same records in the shop: one deed about `every_s` seconds.
+    A program that writes dies with this chance within the `steps` after a write left."""
+
+    every_s: float
+    deletes: bool
+    dying: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One day. Times in seconds; `deaths` are the steps at which the lives of the daemon end, one after another."""
 
@@ -64,6 +75,7 @@ class Plan:
     outages: tuple[tuple[float, float, str], ...]  # from, to, name of the shop that nobody reaches
     revoked: tuple[tuple[float, str], ...]  # when an owner takes the permission away, and gives it again later
     day_s: float = DAY_S
+    typing: Typing | None = None  # None: nobody edits the mirror
 
 
 def draw(seed: int) -> Plan:
@@ -80,7 +92,7 @@ def draw(seed: int) -> Plan:
         faults=_faults(luck),
         busy=luck.choice((0.0, 0.0, 0.001, 0.005)),
         quick_s=luck.choice((1800.0, 3600.0, 7200.0)),
-        walk_s=luck.choice((4.0, 6.0)) * 3600,
+        walk_s=luck.choice((2.0, 3.0)) * 3600,
         edit_every_s=luck.choice((300.0, 900.0, 2400.0)),
         deaths=tuple(int(10 ** luck.uniform(1.3, 4.3)) for _ in range(luck.randrange(7))),
         outages=tuple(_outage(luck, shops) for _ in range(luck.randrange(3))),
@@ -96,6 +108,30 @@ def short(seed: int) -> Plan:
     outages = tuple((begins / 6, ends / 6, name) for begins, ends, name in plan.outages)
     revoked = tuple((at / 6, name) for at, name in plan.revoked)
     return replace(plan, day_s=4 * 3600.0, walk_s=1.5 * 3600.0, outages=outages, revoked=revoked)
+
+
+def draw_push(seed: int) -> Plan:
+    """Hours in which people edit both sides, with the troubles and the shops of this seed: small ones, and more of the
+    faults that leave a write in doubt."""
+    plan, luck = short(seed), Random(f"typing/{seed}")
+    shops = tuple(replace(each, sizes=tuple(max(3, size // 3) for size in each.sizes)) for each in plan.shops[:2])  # type: ignore[arg-type]
+    lost = {name: luck.choice((0.0, 0.01, 0.05)) for name in ("answer_lost", "timed_out", "half_body", "garbled")}
+    outages = tuple((begins / 2, ends / 2, shops[0].name) for begins, ends, _ in plan.outages[:1])
+    every_s = luck.choice((20.0, 60.0, 120.0))
+    typing = Typing(every_s, luck.random() < 0.5, luck.choice((0.0, 0.02, 0.1)), luck.choice((4, 12, 40)))
+    return replace(
+        plan,
+        shops=shops,
+        faults=replace(plan.faults, **lost),
+        quick_s=luck.choice((300.0, 900.0)),
+        walk_s=3600.0,
+        edit_every_s=luck.choice((120.0, 600.0)),
+        deaths=plan.deaths[:3],
+        outages=outages,
+        revoked=(),
+        day_s=luck.choice((1.0, 2.0)) * 3600.0,
+        typing=typing,
+    )
 
 
 def _outage(luck: Random, shops: tuple[ShopPlan, ...]) -> tuple[float, float, str]:
