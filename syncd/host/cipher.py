@@ -75,7 +75,7 @@ class KeyRing:
             sealed_with = check_value.partition(".")[0]
             raise KeyProblem(
                 f"the vault was sealed with key {sealed_with}, and the sealing key given is {self._first}",
-                hint="Give the key file that this database was set up with (--key-file), or add its line.",
+                hint="Give the key file that this database was set up with (SYNCD_KEY_FILE), or add its line.",
             )
 
     def seal(self, plain: bytes, *, shop: int, field: str, generation: int) -> str:

@@ -29,7 +29,7 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 class KeySources:
     """The places to look in, in this order: the first that is there is taken, and no other.
 
-    `key_file` from --key-file or SYNCD_KEY_FILE, `credentials_folder` from CREDENTIALS_DIRECTORY (systemd),
+    `key_file` from vault.key_file or SYNCD_KEY_FILE, `credentials_folder` from CREDENTIALS_DIRECTORY (systemd),
     `secrets_folder` where container secrets are mounted, `key` from SYNCD_KEY.
     """
 
@@ -55,7 +55,7 @@ def find_keys(sources: KeySources) -> KeyRing:
         return KeyRing.of([sources.key], source="SYNCD_KEY")
     raise KeyProblem(
         "there is no sealing key, so tokens cannot be kept",
-        hint="Make one with: syncd init    (or name its file with --key-file or SYNCD_KEY_FILE)",
+        hint="Make one with: syncd init    (or name its file: SYNCD_KEY_FILE)",
     )
 
 
@@ -102,10 +102,10 @@ def write_key_file(path: Path) -> KeyRing:
             file.flush()
             os.fsync(fd)
     except FileExistsError:
-        raise KeyProblem(f"the key file {path} exists already", hint=f"Use it: --key-file {path}") from None
+        raise KeyProblem(f"the key file {path} exists already", hint=f"Use it: SYNCD_KEY_FILE={path}") from None
     except OSError as error:
         raise KeyProblem(
             f"the key file {path} cannot be written: {error.strerror}",
-            hint=f"Let syncd write in {path.parent}, or name another place with --key-file",
+            hint=f"Let syncd write in {path.parent}, or name another place with SYNCD_KEY_FILE",
         ) from error
     return read_key_file(path)

@@ -123,10 +123,9 @@ def scope_missing(shop: Shop, resource: Resource | None, what: str, status: int)
     """The error that 403, or 401 to a token issued just now, means."""
     scope = resource.scope if resource else ""
     name = f" (scope `{scope}`)" if scope else ""
-    scopes = ",".join(dict.fromkeys((*shop.scopes, scope))).strip(",")
     return ScopeMissing(
         f"{what}: the grant does not cover this{name} ({status}).",
-        hint=f"Authorise again with this scope: syncd auth login {shop.name} --scopes {scopes}",
+        hint=f"If its account may give that, authorise again: syncd auth login {shop.name}",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from syncd.domain.shop import Shop, ShopState
 from syncd.errors import UsageProblem
@@ -41,6 +41,12 @@ def described(wanted: Wanted) -> Shop:
             hint="syncd shop add NAME --base-url URL --client-id ID",
         )
     base_url = _address(wanted.base_url, "--base-url")
+    redirect = wanted.redirect_uri or DEFAULT_REDIRECT
+    if _parts(redirect) is None:
+        raise UsageProblem(
+            f"--redirect-uri is {redirect!r}; it must be the address that the app is registered with",
+            hint=f"syncd shop add NAME --redirect-uri {DEFAULT_REDIRECT} ...",
+        )
     scopes = tuple(dict.fromkeys(part.strip() for part in wanted.scopes.split(",") if part.strip()))
     return Shop(
         id=0,
@@ -48,15 +54,14 @@ def described(wanted: Wanted) -> Shop:
         base_url=base_url,
         oauth_url=_address(wanted.oauth_url, "--oauth-url") if wanted.oauth_url else _oauth_beside(base_url),
         client_id=wanted.client_id,
-        redirect_uri=wanted.redirect_uri or DEFAULT_REDIRECT,
+        redirect_uri=redirect,
         scopes=scopes or DEFAULT_SCOPES,
     )
 
 
 def _address(url: str, option: str) -> str:
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and _is_loopback(parts.hostname or "")
-    if not parts.hostname or not (parts.scheme == "https" or plain):
+    parts = _parts(url)
+    if parts is None or not (parts.scheme == "https" or _is_loopback(parts.hostname or "")):
         raise UsageProblem(
             f"{option} is {url!r}; it must be an https:// address (http:// only for this machine itself)",
             hint=f"syncd shop add NAME {option} https://admin.flickrocket.com ...",
@@ -66,6 +71,16 @@ def _address(url: str, option: str) -> str:
             f"{option} must be a bare address, without user, password or query", hint="syncd shop add --help"
         )
     return url.rstrip("/")
+
+
+def _parts(url: str) -> SplitResult | None:
+    """The parts of a web address; None where it is none."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return None
+    return parts if whole else None
 
 
 def _is_loopback(host: str) -> bool:

@@ -83,6 +83,12 @@ def test_every_wrong_setting_is_told_at_once(installation: Installation) -> None
         (("shop", "add", "Big Shop", "--base-url", "https://x.example", "--client-id", "a"), "cannot be a shop's name"),
         (("shop", "add", "a", "--base-url", "http://x.example", "--client-id", "a"), "https://"),
         (("shop", "add", "a", "--base-url", "https://u:pw@x.example", "--client-id", "a"), "bare address"),
+        (("shop", "add", "a", "--base-url", "https://x.example:80a", "--client-id", "a"), "https://"),
+        (("shop", "add", "a", "--base-url", "https://[::1", "--client-id", "a"), "https://"),
+        (
+            ("shop", "add", "a", "--base-url", "https://x.example", "--client-id", "a", "--redirect-uri", "here"),
+            "--redirect-uri",
+        ),
     ],
 )
 def test_wrong_words_end_with_2(installation: Installation, words: tuple[str, ...], said: str) -> None:

@@ -76,7 +76,7 @@ def test_a_wrong_key_is_noticed_at_start() -> None:
     KeyRing([NEW, OLD]).verify(check)
     with pytest.raises(KeyProblem, match=KeyRing([OLD]).kid) as caught:
         KeyRing([NEW]).verify(check)
-    assert "--key-file" in caught.value.hint
+    assert "SYNCD_KEY_FILE" in caught.value.hint
 
 
 def test_keys_as_lines() -> None:
