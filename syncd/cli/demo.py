@@ -55,7 +55,10 @@ def _show(report: "Report") -> None:
     screen.say(f"{amount(records, 'record')} mirrored in {report.filled_s:.1f} s.")
     edit = report.edit
     screen.say(f"Product {edit.key}: {edit.before!r} became {edit.after!r}")
-    screen.say(f"in the mirror {edit.took_s:.2f} s after the edit, for {amount(edit.calls, 'call')}.")
+    screen.say(f"in the mirror {edit.took_s:.2f} s after the edit in the shop, for {amount(edit.calls, 'call')}.")
+    sent = report.sent
+    screen.say(f"Product {sent.key}: {sent.before!r} became {sent.after!r}")
+    screen.say(f"in the shop {sent.took_s:.2f} s after the UPDATE in the mirror, for {amount(sent.calls, 'call')}.")
     screen.say()
     _days(report)
     _products(report)

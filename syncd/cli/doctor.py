@@ -10,7 +10,8 @@ from syncd.cli import screen
 from syncd.cli.options import ShopNameMaybe, common, examples
 
 if TYPE_CHECKING:
-    from syncd.service.doctor import Check, ShopReport
+    from syncd.service.doctor import Check, ShopReport, Taking
+    from syncd.service.wire import House
 
 _SIGNS = {"fine": ("ok  ", "green"), "odd": ("odd ", "yellow"), "bad": ("BAD ", "bold red")}
 
@@ -39,9 +40,15 @@ def doctor(
         _end(checks)
     opened = perform(loaded, service.databases)
     _checks(opened)
-    reports = perform(loaded, lambda house: service.visit(house, name, again=again))
+
+    async def look(house: "House") -> "tuple[Sequence[ShopReport], Sequence[Taking]]":
+        return await service.visit(house, name, again=again), service.takings(house)
+
+    reports, takings = perform(loaded, look)
     for report in reports:
         _shop(report)
+    if reports:
+        _edits(takings)
     _end([*checks, *opened, *[check for report in reports for check in report.checks]], alone=not reports)
 
 
@@ -70,6 +77,13 @@ def _shop(report: "ShopReport") -> None:
     for resource, caps in report.capabilities:
         for note in caps.notes[-3:]:
             screen.say(Text(f"  {resource.name}: withdrawn, {note}", style="dim"))
+
+
+def _edits(takings: "Sequence[Taking]") -> None:
+    screen.say()
+    screen.heading("Your edits")
+    rows = [(each.resource, _yes(each.create), _yes(each.update), each.delete, each.policy) for each in takings]
+    screen.say(screen.table(("resource", "create", "update", "delete", "both changed it"), rows))
 
 
 def _yes(known: bool | None) -> str:

@@ -1,4 +1,4 @@
-"""What pull, sweep and sync share on the screen: the cost before, the bar while, the table after."""
+"""What pull, push, sweep and sync share on the screen: the cost before, the bar while, the table after."""
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -40,8 +40,8 @@ def costs(plans: Sequence[Plan], *, complete: bool) -> None:
             screen.note(f"  {', '.join(parts)}")
 
 
-def result(done: Result) -> None:
-    """Show the outcome of every run, the problems, and end with the exit code that they mean."""
+def result(done: Result, *, code: int = 0) -> None:
+    """Show the outcome of every run, the problems, and end with the exit code that they mean, or else with `code`."""
     for shop, runs in groupby(sorted(done.runs, key=lambda run: run.shop), key=lambda run: run.shop):
         rows = [_row(run) for run in runs]
         screen.heading(shop)
@@ -56,10 +56,10 @@ def result(done: Result) -> None:
         screen.next_step(need.command)
     if not done.needs and any(run.outcome.value == "partial" for run in done.runs):
         screen.next_step("syncd status    (what is parked, and why)")
-    raise typer.Exit(done.exit_code)
+    raise typer.Exit(done.exit_code or code)
 
 
 def _row(run: Any) -> tuple[object, ...]:
     outcome = Text(run.outcome.value, style=_COLOURS[run.outcome.value])
     counts = [f"{run.counts[name]:,.0f}" if run.counts.get(name) else "-" for name in _COUNTS]
-    return (run.resource, run.feed or "-", outcome, *counts, f"{run.counts.get('calls', 0):,.0f}")
+    return (run.resource or "all", run.feed or run.job, outcome, *counts, f"{run.counts.get('calls', 0):,.0f}")

@@ -102,9 +102,32 @@ def _trace(error: BaseException) -> None:
 
 
 def _add_commands() -> None:
-    from syncd.cli import auth, db, demo, doctor, init, pull, run, shop, simulate, status, sweep, sync
+    from syncd.cli import (
+        apply,
+        auth,
+        conflict,
+        customer,
+        db,
+        demo,
+        doctor,
+        history,
+        init,
+        outbox,
+        plan,
+        pull,
+        push,
+        run,
+        shop,
+        simulate,
+        status,
+        sweep,
+        sync,
+        undo,
+    )
 
-    for command in (demo, init, shop, auth, pull, sweep, sync, run, status, doctor, db, simulate):
+    looking = (pull, push, sync, plan, apply, sweep, run)
+    people = (conflict, outbox, history, undo, customer)
+    for command in (demo, init, shop, auth, *looking, *people, status, doctor, db, simulate):
         command.register(app)
 
 

@@ -67,9 +67,29 @@ def _show(each: "ShopStatus", now: datetime) -> None:
     if each.shop.company_id is not None:
         columns = ("resource", "state", "last look", "bound", "rows", "shop", "hints", "parked")
         screen.say(screen.table(columns, [_row(resource, now) for resource in each.resources]))
+    _edits(each)
     for need in each.needs:
         screen.say(Text.assemble(("  ! ", "bold red"), need.what))
         screen.say(Text.assemble("    ", ("Next: ", "bold"), need.command))
+
+
+def _edits(each: "ShopStatus") -> None:
+    from syncd.service.edits import name_of
+    from syncd.service.words import amount
+
+    edits = each.edits
+    if edits.touched or edits.outbox:
+        touched = ", ".join(f"{name} {count:,}" for name, count in edits.touched.items())
+        states = ", ".join(f"{count:,} {state}" for state, count in edits.outbox.items())
+        parts = [f"edited rows: {touched}" if touched else "", f"outbox: {states}" if states else ""]
+        screen.say(f"  edits   {'; '.join(part for part in parts if part)}")
+        if edits.waiting:
+            screen.say(Text.assemble("    ", ("Next: ", "bold"), f"syncd push {each.shop.name}    (or let syncd run)"))
+    if edits.conflicts:
+        screen.say(f"  asked   {amount(edits.conflicts, 'open conflict')}")
+    for turned in edits.refused:
+        where = f"{name_of(turned)} {turned.path}".rstrip()
+        screen.say(Text(f"  refused {turned.at:%Y-%m-%d %H:%M} UTC  {where}: {turned.reason}", style="dim"))
 
 
 def _row(each: "ResourceStatus", now: datetime) -> tuple[object, ...]:

@@ -1,5 +1,7 @@
 """`syncd sync`: until shop and mirror agree."""
 
+from collections.abc import Sequence
+
 import typer
 
 from syncd.cli.options import ShopNameMaybe, examples
@@ -11,13 +13,18 @@ def register(app: typer.Typer) -> None:
 
 
 def sync(ctx: typer.Context, name: ShopNameMaybe = None) -> None:
-    """Pull until nothing new is found, and say on which look that rests. Exit code 3 when something is parked."""
-    from syncd.cli import look, screen
-    from syncd.service import jobs
+    """Pull and push until both sides agree, and say on which look that rests.
 
-    done = look.watched(
-        ctx, lambda house: jobs.sync(house, jobs.Wish(name), lambda plans: look.costs(plans, complete=True))
-    )
+    Waits for new rows that must lie untouched first, and says so. Exit code 3 when something is parked, held or
+    refused.
+    """
+    from syncd.cli import look, screen
+    from syncd.service import jobs, pushing
+
+    def announce(plans: Sequence[jobs.Plan]) -> None:
+        look.costs(plans, complete=True)
+
+    done = look.watched(ctx, lambda house: pushing.sync(house, jobs.Wish(name), announce, screen.note))
     if done.exit_code == 0:
         screen.say(done.agreement)
     look.result(done)

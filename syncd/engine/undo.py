@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncd.domain.canonical import same
-from syncd.domain.change import Change, HistoryLine, Verb
+from syncd.domain.change import Change, ChangeState, HistoryLine, Verb
 from syncd.domain.history import differences
 from syncd.domain.ledger import HintSource, Images
 from syncd.domain.matching import pair, tokens
@@ -145,8 +145,8 @@ def drop(tx: MirrorTx, scope: Scope, change: Change) -> None:
             after = _taken_back(image.local, image, weighed.patch.fields, weighed.patch.children)
         tx.mirror.write(shop_id, resource, image, after, image.base, scope.at)
     tx.outbox.close(shop_id, change.id)
-    if key := change.key or key_of(resource, image.base):
-        # It may have been parked because the shop's side moved: a look settles what is left.
+    if change.state is ChangeState.PARKED and (key := key_of(resource, image.base)):
+        # The shop's side may have moved: a look settles what is left.
         tx.hints.leave(shop_id, resource.name, [key], HintSource.PERSON, scope.at)
 
 

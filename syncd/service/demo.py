@@ -17,7 +17,7 @@ from syncd.domain.shop import Shop
 from syncd.engine.budget_transactions import Spent, spent
 from syncd.errors import Fatal
 from syncd.ports import MirrorTx
-from syncd.service import grants, jobs, shops
+from syncd.service import grants, jobs, pushing, shops
 from syncd.service.installation import prepare, write_settings
 from syncd.service.sections import BudgetSection, LogSection
 from syncd.service.settings import Loaded, Settings
@@ -26,6 +26,7 @@ from syncd.service.wire import House
 from syncd.simulator.server import SimServer
 from syncd.simulator.shop import SimShop
 from syncd.simulator.world import SimWorld
+from syncd.store.database import sqlite_module
 from syncd.store.report import ProductSales, SalesDay, sales_per_day, top_products
 
 NAME: Final = "demo"
@@ -38,7 +39,7 @@ _PATIENCE_S: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change in the shop, and what the mirror had before and after one quick pull."""
+    """A change on one side, and what the other side had before and after one quick pull or push."""
 
     key: str
     before: str
@@ -54,6 +55,7 @@ class Report:
     filled: jobs.Result
     filled_s: float
     edit: Edit
+    sent: Edit
     days: Sequence[SalesDay]
     products: Sequence[ProductSales]
     spent: Sequence[Spent]
@@ -86,10 +88,13 @@ class Demo:
         filled_s = house.clock.monotonic() - began_s
         step("Somebody edits a product in the shop; a quick pull brings it")
         edit = await self._edited(house, shop)
+        step("Somebody edits another one in the mirror, with an SQL client; a push sends it")
+        sent = await self._sent(house)
         return Report(
             filled,
             filled_s,
             edit,
+            sent,
             await sales_per_day(house.disk, 60),
             await top_products(house.disk, 60),
             await house.disk.state.run(lambda tx: spent(tx, shop.id, 1)),
@@ -110,6 +115,29 @@ class Demo:
         took_s = house.clock.monotonic() - began_s
         calls = int(sum(run.counts["calls"] for run in quick.runs))
         return Edit(key, before, await _title(house, shop, key), calls, took_s)
+
+    async def _sent(self, house: House) -> Edit:
+        key = self.sim.keys("products")[0]
+        before = self._shown(key)
+        began_s = house.clock.monotonic()
+        _sql(house, "UPDATE products SET title = title || ' (now in stock)' WHERE id = ?", key)
+        pushed = _whole(await pushing.push(house, jobs.Wish(NAME)))
+        took_s = house.clock.monotonic() - began_s
+        return Edit(key, before, self._shown(key), int(sum(run.counts["calls"] for run in pushed.runs)), took_s)
+
+    def _shown(self, key: str) -> str:
+        """The title of a product as the shop has it."""
+        return str((self.sim.record("products", key) or {}).get("title"))
+
+
+def _sql(house: House, statement: str, *values: object) -> None:
+    """What a person's own SQL client would do: another connection, one transaction."""
+    connection = sqlite_module().connect(house.disk.address.mirror.database)
+    try:
+        with connection:
+            connection.execute(statement, values)
+    finally:
+        connection.close()
 
 
 def _installed(folder: Path) -> Loaded:

@@ -14,6 +14,7 @@ from typing import Final
 
 from syncd.domain.budget import CallClass
 from syncd.domain.capability import Capabilities
+from syncd.domain.policy import WHOLE, Policy
 from syncd.domain.resource import Resource
 from syncd.domain.resources import COMPANIES, CURRENCY_RATES
 from syncd.domain.shop import Shop, ShopState
@@ -67,6 +68,17 @@ class ShopReport:
     capabilities: Sequence[tuple[Resource, Capabilities]]
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What of a resource's edits the shop is sent, and who wins a conflict."""
+
+    resource: str
+    create: bool
+    update: bool
+    delete: str  # yes, off (until switched on), no
+    policy: str
+
+
 def here(loaded: Loaded) -> list[Check]:
     """The checks of this machine."""
     checks = [Check("settings", Verdict.FINE, str(loaded.file or "no file: defaults and environment"))]
@@ -84,6 +96,18 @@ async def visit(house: House, name: str | None, *, again: bool) -> list[ShopRepo
     """The checks of every shop, or of one. `again` learns the capabilities anew."""
     known = [await shops.find(house.disk, name)] if name else await shops.listed(house.disk)
     return [await _visit(house, shop, again=again) for shop in known]
+
+
+def takings(house: House) -> list[Taking]:
+    """How edits are sent, by resource: what the API takes, and what the settings say."""
+    found = []
+    for resource in [each for each in house.resources if each.writable]:
+        policy = house.policies.get(resource.name, Policy())
+        delete = "no" if not resource.deletable else "yes" if policy.deletes else "off"
+        said = [f"{name} {choice}" for name, choice in policy.choices.items() if name != WHOLE]
+        usual = policy.choice(resource, "").value
+        found.append(Taking(resource.name, resource.creatable, resource.writable, delete, ", ".join([usual, *said])))
+    return found
 
 
 # --- this machine ----------------------------------------------------------------------------------------------------

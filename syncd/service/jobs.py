@@ -4,7 +4,7 @@ One shop's trouble never stops another's. Must not know how anything is shown.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,13 +16,12 @@ from syncd.engine.budget_transactions import bucket_now
 from syncd.engine.worker import Cost, ShopWorker
 from syncd.errors import GrantRevoked, NeedsPerson, SyncdError, UsageProblem
 from syncd.service import shops
+from syncd.service.edits import Need
 from syncd.service.resuming import complete_pull, unwalked
-from syncd.service.status import Need, status
 from syncd.service.wire import House, bucket_key
 from syncd.service.words import meant
 
 DRAINED_EXIT: Final = 130
-ROUNDS_MAX: Final = 20
 _EXITS: Final = {Outcome.DRAINED: DRAINED_EXIT, Outcome.PERSON: 3, Outcome.PARTIAL: 3, Outcome.LATER: 75}
 
 
@@ -73,9 +72,10 @@ class Result:
     @property
     def agreement(self) -> str:
         """What can be said after all went well: the mirror agrees, and on which looks that rests."""
-        if not self.runs:
+        seen = [run for run in self.runs if run.job != "push"]
+        if not seen:
             return "nothing was looked at"
-        first, last = min(run.started_at for run in self.runs), max(run.ended_at for run in self.runs)
+        first, last = min(run.started_at for run in seen), max(run.ended_at for run in seen)
         looks = f"a complete look at {first:%H:%M:%S} UTC"
         if self.rounds > 1:
             looks += f" and a quick one at {last:%H:%M:%S} UTC that found nothing more"
@@ -104,7 +104,7 @@ async def plans(house: House, wish: Wish) -> list[Plan]:
     resources = wanted_resources(house, wish.resources)
     result, made = Result(), list[Plan]()
     for shop in await shops.chosen(house.disk, wish.name):
-        await _guarded(house, shop, result, _planned(house, wish, resources, made))
+        await guarded(house, shop, result, _planned(house, wish, resources, made))
     for _, problem in result.problems:
         raise problem
     return made
@@ -117,26 +117,6 @@ async def sweep(house: House, wish: Wish) -> Result:
         return await worker.sweep(resources, approve=wish.approve)
 
     return await _each(house, wish, judge, None)
-
-
-async def sync(house: House, wish: Wish, announce: Callable[[Sequence[Plan]], None]) -> Result:
-    """A complete look, then quick ones until one of them finds nothing new; then what a person must do is gathered."""
-    result = await pull(house, replace(wish, quick=False), announce)
-    latest = result
-    while latest.exit_code in (0, 3) and _moved(latest.runs) and result.rounds < ROUNDS_MAX:
-        if house.draining.is_set():
-            break
-        latest = await pull(house, replace(wish, quick=True))
-        result.add(latest)
-    told = [name for name, _ in result.problems]
-    for shop in await shops.chosen(house.disk, wish.name):
-        if shop.name not in told:
-            result.needs += (await status(house, shop.name))[0].needs
-    return result
-
-
-def _moved(runs: Iterable[Run]) -> bool:
-    return any(run.counts.get(name) for run in runs for name in ("inserted", "updated", "gone", "stale"))
 
 
 def wanted_resources(house: House, names: Sequence[str]) -> tuple[Resource, ...]:
@@ -156,10 +136,16 @@ async def plan(house: House, shop: Shop, worker: ShopWorker, resources: Sequence
     """What the next look costs: calls, and how long the call budget makes them last."""
     costs = tuple(await worker.estimate(resources, quick=quick))
     calls = sum(cost.calls or 0 for cost in costs)
+    return Plan(shop.name, costs, calls, await budget_wait(house, shop, calls))
+
+
+async def budget_wait(house: House, shop: Shop, calls: int, share: float = 0.9) -> float:
+    """How many seconds the call budget makes so many calls last, if nobody else makes any. `share` of the bucket may be
+    filled."""
     bucket = await house.disk.state.run(lambda tx: bucket_now(tx, bucket_key(shop)))
     size, leak = (bucket.size, bucket.leak) if bucket else (house.budget_rules.size, house.budget_rules.leak)
-    room = max(0.0, size * 0.9 - bucket.level) if bucket else 0.0
-    return Plan(shop.name, costs, calls, max(0.0, calls - room) / leak)
+    room = max(0.0, size * share - bucket.level) if bucket else 0.0
+    return max(0.0, calls - room) / leak
 
 
 async def _each(
@@ -174,7 +160,7 @@ async def _each(
     if announce is not None:
         plans: list[Plan] = []
         chosen = [
-            shop for shop in chosen if await _guarded(house, shop, result, _planned(house, wish, resources, plans))
+            shop for shop in chosen if await guarded(house, shop, result, _planned(house, wish, resources, plans))
         ]
         announce(plans)
 
@@ -183,7 +169,7 @@ async def _each(
 
     async with asyncio.TaskGroup() as group:
         for shop in chosen:
-            group.create_task(_guarded(house, shop, result, work))
+            group.create_task(guarded(house, shop, result, work))
     return result
 
 
@@ -197,7 +183,7 @@ def _planned(
     return work
 
 
-async def _guarded(house: House, shop: Shop, result: Result, work: Callable[[Shop], Awaitable[None]]) -> bool:
+async def guarded(house: House, shop: Shop, result: Result, work: Callable[[Shop], Awaitable[None]]) -> bool:
     """Do the work on one shop; an error of ours ends that shop only, and what it means is kept."""
     try:
         if shop.company_id is None:

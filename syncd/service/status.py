@@ -21,20 +21,14 @@ from syncd.domain.token import TokenPhase
 from syncd.engine.budget_transactions import Spent, bucket_now, spent
 from syncd.engine.vault_transactions import TokenHealth, health, load
 from syncd.ports import MirrorTx, StateTx
+from syncd.service import edits as people
 from syncd.service import shops
+from syncd.service.edits import Edits, Need
 from syncd.service.wire import House, bucket_key
 
 VERSION: Final = 1
 _RUNS: Final = 40
 _HOURS: Final = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """Something that a person must do, and the command for it."""
-
-    what: str
-    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +75,7 @@ class ShopStatus:
     parked: tuple[Parked, ...]
     spent: tuple[Spent, ...]
     runs: tuple[Run, ...]
+    edits: Edits
     needs: tuple[Need, ...]
 
 
@@ -99,8 +94,9 @@ async def _shop(house: House, shop: Shop) -> ShopStatus:
     now = house.clock.now()
     resources, parked = await house.disk.reader.run(partial(_mirror_side, house=house, shop=shop, now=now))
     bucket, tokens, calls, runs = await house.disk.state.run(partial(_state_side, shop=shop, now=now))
-    needs = tuple(_needs(shop, tokens, resources, parked))
-    return ShopStatus(shop, bucket, tokens, tuple(resources), tuple(parked), tuple(calls), tuple(runs), needs)
+    found = await house.disk.reader.run(lambda tx: people.edits(tx, shop))
+    needs = (*_needs(shop, tokens, resources, parked), *found.needs)
+    return ShopStatus(shop, bucket, tokens, tuple(resources), tuple(parked), tuple(calls), tuple(runs), found, needs)
 
 
 def _mirror_side(tx: MirrorTx, house: House, shop: Shop, now: datetime) -> tuple[list[ResourceStatus], list[Parked]]:
@@ -209,6 +205,7 @@ def _shop_json(each: ShopStatus) -> dict[str, Any]:
             {"resource": p.resource, "key": p.key, "path": p.path, "reason": p.reason, "since": _time(p.first_at)}
             for p in each.parked
         ],
+        "edits": people.as_json(each.edits),
         "needs": [{"what": need.what, "command": need.command} for need in each.needs],
     }
 

@@ -198,7 +198,7 @@ class House:
             self.dice,
             self.log,
             self.push_rules,
-            {resource.name: resource for resource in self.resources if resource.writable},
+            {resource.name: resource for resource in self.resources},  # edits of those that take none are refused
             self.policies,
             Looker(shop, remote=remote, disk=self.disk, clock=self.clock, rules=self.rules),
             self.sealer,
