@@ -62,8 +62,11 @@ class Traces:
 
     def _went(self, table: str, row: int) -> bool:
         """Whether the row is gone because somebody here deleted it, or the record that it is part of."""
-        there = self._rows(f"SELECT 1 FROM {table} WHERE row_id = ?", row)
-        return not there and ((table, row) in self._book.gone or table in ELEMENTS)
+        if table not in ELEMENTS:
+            there = self._rows(f"SELECT 1 FROM {table} WHERE row_id = ?", row)
+            return not there and (table, row) in self._book.gone
+        parents = self._rows(f"SELECT parent_row_id FROM {table} WHERE row_id = ?", row)
+        return not parents or not self._rows(f"SELECT 1 FROM {ELEMENTS[table][0]} WHERE row_id = ?", parents[0][0])
 
     def _lost_deletes(self) -> Iterator[str]:
         for (table, row), key in self._book.gone.items():

@@ -218,9 +218,18 @@ class Typists:
         table = self._luck.choice(DELETED)
         row = self._draw(table)
         if row is not None:
+            self._forget(table, row["row_id"])
             self.query(f"DELETE FROM {table} WHERE row_id = ?", row["row_id"])
             self.book.gone[table, row["row_id"]] = str(row[KEYS[table]] or "")
             self._say(f"DELETE {table}/{row['row_id']} {row[KEYS[table]]}")
+
+    def _forget(self, table: str, row: int) -> None:
+        """Whoever deletes a record gives up what was typed into it, also where the delete is refused."""
+        inside = {(table, row)}
+        for child in [name for name, (parents, _) in ELEMENTS.items() if parents == table]:
+            found = self.query(f"SELECT row_id FROM {child} WHERE parent_row_id = ?", row)
+            inside |= {(child, each["row_id"]) for each in found}
+        self.book.values = {made: value for made, value in self.book.values.items() if made[:2] not in inside}
 
     # --- there: the shop's own people, at the same records -----------------------------------------------------------
 

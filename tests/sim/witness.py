@@ -25,7 +25,7 @@ TYPED: Final = re.compile(r"\bL\d+\.")
 """What people here type: every value is written once in a run."""
 THEIRS: Final = re.compile(r"R\d+\.$")
 """The same of the shop's own people."""
-_RECORD: Final = re.compile(r"/api/(\w+)/([^/]+)\.json")
+_RECORD: Final = re.compile(r"/api2?/(\w+)/([^/]+)\.json")
 
 
 class Witness(SimWorld):
@@ -44,7 +44,7 @@ class Witness(SimWorld):
     def answer(self, request: Request) -> Reply:
         """The shop's reply, after which the witness knows more."""
         shop, inner = self.route(request)
-        if shop is None or not inner.path.startswith("/api/"):
+        if shop is None or not inner.path.startswith("/api"):
             return super().answer(request)
         place = _RECORD.fullmatch(inner.path)
         before = _flat(shop, place.group(1), place.group(2)) if place and inner.method == "PUT" else {}
@@ -73,7 +73,7 @@ class Witness(SimWorld):
     def _count(self, shop: str, path: str, content: dict[str, Any], body: str) -> None:
         for envelope, (resource, name) in ENVELOPES.items():
             record = content.get(envelope)
-            if isinstance(record, dict) and path == f"/api/{resource}.json":
+            if isinstance(record, dict) and path.removeprefix("/api").removeprefix("2") == f"/{resource}.json":
                 self.made[f"{shop} {resource} {record.get(name)}"] += 1
                 return
         for value in TYPED.findall(body):

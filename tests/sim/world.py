@@ -116,20 +116,20 @@ def draw_push(seed: int) -> Plan:
     plan, luck = short(seed), Random(f"typing/{seed}")
     shops = tuple(replace(each, sizes=tuple(max(3, size // 3) for size in each.sizes)) for each in plan.shops[:2])  # type: ignore[arg-type]
     lost = {name: luck.choice((0.0, 0.01, 0.05)) for name in ("answer_lost", "timed_out", "half_body", "garbled")}
-    outages = tuple((begins / 2, ends / 2, shops[0].name) for begins, ends, _ in plan.outages[:1])
-    every_s = luck.choice((20.0, 60.0, 120.0))
+    outages = tuple((begins / 8, ends / 8, shops[0].name) for begins, ends, _ in plan.outages[:1])
+    every_s = luck.choice((10.0, 30.0, 90.0))
     typing = Typing(every_s, luck.random() < 0.5, luck.choice((0.0, 0.02, 0.1)), luck.choice((4, 12, 40)))
     return replace(
         plan,
         shops=shops,
         faults=replace(plan.faults, **lost),
         quick_s=luck.choice((300.0, 900.0)),
-        walk_s=3600.0,
+        walk_s=2400.0,
         edit_every_s=luck.choice((120.0, 600.0)),
         deaths=plan.deaths[:3],
         outages=outages,
         revoked=(),
-        day_s=luck.choice((1.0, 2.0)) * 3600.0,
+        day_s=luck.choice((0.5, 1.0)) * 3600.0,
         typing=typing,
     )
 
