@@ -395,3 +395,26 @@ def test_a_mirror_restored_to_before_a_create_does_not_repeat_it(make_database: 
             assert desk.one("SELECT id FROM categories WHERE title = 'Made once'")["id"] is not None
 
     asyncio.run(scene(make_database("sqlite")))
+
+
+def test_edits_of_different_addresses_of_one_customer_merge_without_asking(database: TestDatabase) -> None:
+    async def scene() -> None:
+        async with push_desk(database.url, switches=RICH, **{**SHOP, "customers": 30}) as desk:
+            rows = desk.sql(
+                "SELECT parent_row_id, min(token) AS one, max(token) AS other FROM customer_addresses"
+                " GROUP BY parent_row_id HAVING count(*) >= 2 ORDER BY parent_row_id"
+            )
+            mine, theirs = rows[0]["one"], rows[0]["other"]
+            owner = desk.one("SELECT token FROM customers WHERE row_id = :row", row=rows[0]["parent_row_id"])["token"]
+            desk.sql("UPDATE customer_addresses SET city = 'Here' WHERE token = :token", token=mine)
+            desk.at.sim.edit("customer_addresses", theirs, {"city": "There"})
+            await desk.push()
+            record = desk.at.sim.record("customers", owner)
+            assert record is not None
+            cities = {address["token"]: address["city"] for address in record["addresses"]}
+            assert (cities[mine], cities[theirs]) == ("Here", "There")
+            await desk.pull("customers")
+            assert desk.sql("SELECT * FROM sync_conflicts") == []
+            assert desk.at.differences("customers") == []
+
+    asyncio.run(scene())
