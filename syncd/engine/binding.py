@@ -34,6 +34,8 @@ def bound(tx: MirrorTx, scope: Scope, fresh: Sequence[Seen]) -> dict[str, Known]
 def _is_made_of(resource: Resource, change: Change, seen: Seen) -> bool:
     """Whether a record is what a change would create: by its business key, and where that is a mere title, by all that
     was to be sent."""
+    if change.key:
+        return seen.item.key == change.key
     if change.frozen is None or not same_business(resource, change.frozen, seen.record):
         return False
     if resource.business_key in (("order_number",), ("email",)):

@@ -89,10 +89,17 @@ class Creator:
         if not isinstance(written.item, Item):
             raise LostAnswer(f"the shop did not say which {resource.singular} it made")
         await self._hands.noted(change, written.item.key)
+        # Whatever goes wrong from here on, the next try reads this record and makes no other.
+        keyed = replace(change, key=written.item.key)
+        await self._hands.disk.mirror.run(lambda tx: tx.outbox.save(self._hands.shop.id, keyed))
         return _Made(written.item, written)
 
     def _prepare(self, tx: MirrorTx, scope: Scope, change: Change) -> Change | None:
-        """Freeze the row as it is now. None: there is nothing to create any more, the change is closed."""
+        """Freeze the row as it is now. None: there is nothing to create any more, the change is closed.
+
+        What was made already stays frozen as it was sent: edits since then are for the change after it."""
+        if change.key:
+            return self._hands.frozen(tx, change)
         image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
         if image is None:
             raise Retry("the row is held by somebody else")

@@ -13,17 +13,19 @@ from syncd.domain.record import Record
 from syncd.domain.resource import Resource
 from syncd.domain.settle import Settlement, settled
 from syncd.engine.sighting import Scope
+from syncd.errors import Retry
 from syncd.ports import MirrorTx
 
 
 def settle(tx: MirrorTx, scope: Scope, change: Change, before: Record, answer: Record, ticket: int) -> Settlement:
     """Settle an update or a create with `answer`, the record as the shop has it after the write (seen at `ticket`).
 
-    `before` is the record as read just before the write; an empty one for a create."""
+    `before` is the record as read just before the write; an empty one for a create. Raises Retry for a row that
+    somebody holds: what they write is not known yet."""
     resource, name = scope.resource, scope.resource.name
-    image = tx.mirror.load(scope.shop_id, resource, [change.row_id]).get(change.row_id)
-    if image is None:
-        image = Images(change.row_id, change.base, change.frozen)
+    if change.verb is Verb.CREATE:
+        tx.ledger.alone(scope.shop_id, name)
+    image = _held(tx, scope, change)
     sent = own_part(resource, change.patch) if change.verb is Verb.CREATE else change.patch
     settlement = settled(
         resource,
@@ -56,9 +58,7 @@ def settle(tx: MirrorTx, scope: Scope, change: Change, before: Record, answer: R
 def settle_delete(tx: MirrorTx, scope: Scope, change: Change, ticket: int) -> None:
     """The shop has deleted the record: its base ends, and the ledger keeps that it is gone."""
     name = scope.resource.name
-    image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
-    if image is not None:
-        tx.mirror.write(scope.shop_id, scope.resource, image, None, None, scope.at)
+    tx.mirror.write(scope.shop_id, scope.resource, _held(tx, scope, change), None, None, scope.at)
     tx.conflicts.derive(scope.shop_id, name, change.key, change.row_id, (), scope.at)
     line = tx.ledger.find(scope.shop_id, name, [change.key]).get(change.key)
     if line is not None:
@@ -66,6 +66,13 @@ def settle_delete(tx: MirrorTx, scope: Scope, change: Change, ticket: int) -> No
     gone = HistoryLine(name, change.key, change.row_id, scope.at, Origin.LOCAL, {"": ("present", "deleted")})
     tx.history.write(scope.shop_id, [gone])
     tx.outbox.close(scope.shop_id, change.id)
+
+
+def _held(tx: MirrorTx, scope: Scope, change: Change) -> Images:
+    image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
+    if image is None:
+        raise Retry("the row is held by somebody else")
+    return image
 
 
 def _note(tx: MirrorTx, scope: Scope, change: Change, key: str, ticket: int) -> None:

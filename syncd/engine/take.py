@@ -37,6 +37,9 @@ def take(tx: MirrorTx, scope: Scope, seen: Sequence[Seen], broken: Sequence[Brok
     tally = Tally(seen=len(seen) + len(broken), parked=len(broken))
     latest = {each.item.key: each for each in seen}
     lines = tx.ledger.find(scope.shop_id, name, list(latest))
+    unknown = [key for key in latest if key not in lines]
+    if unknown and tx.ledger.alone(scope.shop_id, name):
+        lines |= tx.ledger.find(scope.shop_id, name, unknown)
     lines |= bound(tx, scope, [each for key, each in latest.items() if key not in lines])
     fresh = [each for key, each in latest.items() if key not in lines]
     later = [(each, lines[key]) for key, each in latest.items() if key in lines]

@@ -16,7 +16,10 @@ from syncd.domain.token import SealedTokens
 
 
 class LedgerTable(Protocol):
-    """The ledger's lines (`sync_ledger`)."""
+    """The ledger's lines (`sync_ledger`).
+
+    `alone`: until the end of this transaction nobody else finds out which records of a resource are new; what was read
+    before may be outdated by then. True where others could have been there meanwhile."""
 
     def find(self, shop_id: int, resource: str, keys: Sequence[str]) -> dict[str, Known]: ...
     def put(self, shop_id: int, resource: str, lines: Iterable[Known]) -> None: ...
@@ -24,6 +27,7 @@ class LedgerTable(Protocol):
     def walked(self, shop_id: int, resource: str, missed: Sequence[str], seen: Sequence[str]) -> None: ...
     def sightings(self, shop_id: int, resource: str, keys: Sequence[str], ticket: int) -> None: ...
     def highest_ticket(self, shop_id: int) -> int: ...
+    def alone(self, shop_id: int, resource: str) -> bool: ...
 
 
 class MirrorTable(Protocol):

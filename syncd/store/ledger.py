@@ -67,6 +67,15 @@ class Ledger:
         statement = f"SELECT max(as_of) FROM sync_ledger WHERE shop_id = {self._dialect.mark}"  # noqa: S608
         return int(self._connection.exec_driver_sql(statement, (shop_id,)).scalar() or 0)
 
+    def alone(self, shop_id: int, resource: str) -> bool:
+        """Let nobody else find out which records of a resource are new until the end of this transaction. SQLite has
+        one writer anyway; elsewhere what was read before may be outdated now: True."""
+        if not self._dialect.hold:
+            return False
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+        self._connection.exec_driver_sql(lock, (f"syncd new {shop_id} {resource}",))
+        return True
+
     def _set(
         self, shop_id: int, resource: str, change: str, values: tuple[Any, ...], keys: Sequence[str], more: str = ""
     ) -> None:

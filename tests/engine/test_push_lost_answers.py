@@ -23,7 +23,7 @@ SHOP: dict[str, Any] = {"products": 8, "orders": 6, "customers": 6, "categories"
 NAMES = ("categories", "products", "customers", "orders")
 POLICIES = {name: Policy(deletes=True) for name in ("categories", "products", "customers")}
 POSITIONS_MAX = 40
-ALL = 1000
+ALL, DOWN = 1000, 0
 RICH = Switches.named("rich").flipped([f"filters={FILTERS}"])
 Edit = Callable[[PushDesk, int], None]
 
@@ -113,6 +113,19 @@ def _child(desk: PushDesk, table: str, parent: int, **values: Any) -> None:
 
 
 @dataclass
+class Down:
+    """The shop goes down after request `last`, which it answered; `struck` once that was noticed."""
+
+    last: int
+    struck: bool = False
+
+    def __call__(self, number: int, request: httpx.Request) -> None:
+        if number > self.last:
+            self.struck = True
+            raise httpx.ConnectError("All connection attempts failed", request=request)
+
+
+@dataclass
 class Loss:
     """The answers to request `first` and the `times - 1` after it are lost; `struck` once that happened."""
 
@@ -147,11 +160,14 @@ def _made_twice(desk: PushDesk) -> list[str]:
     return [name for name, times in made.items() if times > 1]
 
 
-async def _settles_once(desk: PushDesk, tap: Tap, edit: Edit, number: int, loss: Loss) -> None:
+async def _settles_once(desk: PushDesk, tap: Tap, edit: Edit, number: int, trouble: Loss | Down) -> None:
     creates_before = len(desk.at.sim.books.creates)
     edit(desk, number)
     await desk.quiet()
-    tap.rewind(after=loss)
+    if isinstance(trouble, Loss):
+        tap.rewind(after=trouble)
+    else:
+        tap.rewind(before=trouble)
     await desk.push()
     tap.rewind()
     await _until_quiet(desk)
@@ -183,17 +199,17 @@ CREATED: dict[Edit, Counter[str]] = {
 async def _every_position(url: str, edit: Edit, times: int, switches: Switches) -> None:
     async with tapped_desk(url, switches=switches, policies=POLICIES, **SHOP) as (desk, tap):
         for number in range(1, POSITIONS_MAX):
-            loss = Loss(number, times)
-            await _settles_once(desk, tap, edit, number, loss)
-            if not loss.struck:
+            trouble = Loss(number, times) if times else Down(number)
+            await _settles_once(desk, tap, edit, number, trouble)
+            if not trouble.struck:
                 return
         pytest.fail("a push never came to its end")
 
 
 @pytest.mark.parametrize(
     ("kind", "times"),
-    [("sqlite", 1), ("postgresql", 1), ("sqlite", ALL)],
-    ids=["sqlite-one", "postgresql-one", "sqlite-all that follow"],
+    [("sqlite", 1), ("postgresql", 1), ("sqlite", ALL), ("sqlite", DOWN)],
+    ids=["sqlite-one", "postgresql-one", "sqlite-all that follow", "sqlite-none, and the shop is down"],
 )
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.__name__)
 def test_a_change_whose_answers_are_lost_settles_once(
