@@ -93,7 +93,7 @@ class Wrote:
     values: dict[tuple[str, int, str], str] = field(default_factory=dict)
     gone: dict[tuple[str, int], str] = field(default_factory=dict)
     elements_gone: dict[tuple[str, int], tuple[str, str, str]] = field(default_factory=dict)
-    made: list[str] = field(default_factory=list)
+    parents: dict[tuple[str, int], int] = field(default_factory=dict)  # of elements
     deeds: Counter[str] = field(default_factory=Counter)
 
 
@@ -154,6 +154,7 @@ class Storm:
         row = self._draw(table, f"parent_row_id IN (SELECT row_id FROM {parents} WHERE deleted_at IS NULL)")
         self._run(f"UPDATE {table} SET {name} = :value WHERE row_id = :row", value=value, row=row["row_id"])
         self.wrote.values[table, row["row_id"], name] = value
+        self.wrote.parents[table, row["row_id"]] = row["parent_row_id"]
 
     def _add_element(self) -> None:
         table = self.luck.choice(list(ELEMENTS))
@@ -164,6 +165,7 @@ class Storm:
             more = {"language_id": f"x{self._number}", "title": "T"}
         row = self._insert(table, parent_row_id=parent["row_id"], ordinal=7, **{name: value}, **more)
         self.wrote.values[table, row, name] = value
+        self.wrote.parents[table, row] = parent["row_id"]
 
     def _remove_element(self) -> None:
         table, own, listed = self.luck.choice(
@@ -195,7 +197,6 @@ class Storm:
             row = self._insert(table, title=value, **kind)
             locales = "product_locales" if table == "products" else "category_locales"
             self._insert(locales, parent_row_id=row, ordinal=0, language_id="en", title=value)
-        self.wrote.made.append(value)
         self.wrote.values[
             table, row, "notes" if table == "orders" else "email" if table == "customers" else "title"
         ] = value
@@ -298,10 +299,11 @@ class Storm:
                 yield f"{table}/{row}.{name}: {value}"
 
     def _went_with_its_row(self, table: str, row: int) -> bool:
-        """Whether somebody here deleted it afterwards."""
-        return not self.rows(f"SELECT 1 FROM {table} WHERE row_id = :row", row=row) and (
-            (table, row) in self.wrote.gone or (table, row) in self.wrote.elements_gone or table in ELEMENTS
-        )
+        """Whether somebody here deleted it afterwards, or the record that it was an element of."""
+        if table not in ELEMENTS:
+            return (table, row) in self.wrote.gone
+        parent = (ELEMENTS[table][0], self.wrote.parents[table, row])
+        return (table, row) in self.wrote.elements_gone or parent in self.wrote.gone
 
     def _lost_deletes(self) -> Iterator[str]:
         for (table, row), key in self.wrote.gone.items():
