@@ -72,6 +72,7 @@ format: setup ## put the code in shape
 
 sim: setup ## whole daemons on simulated time, with SEEDS=100 seeds
 	@$(BIN)/python -m tests.sim --seeds $(SEEDS) $(ARGS)
+	@$(BIN)/python -m tests.sim --push --seeds $$((2 * $(SEEDS))) $(ARGS)
 
 soak: setup ## the same against real time: minutes
 	@$(BIN)/python -m pytest -s -m soak $(ARGS)
