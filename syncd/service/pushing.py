@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from syncd.domain.decision import Reason
 from syncd.domain.ledger import HintSource
 from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop, ShopState
@@ -165,9 +166,9 @@ async def _gather(house: House, wish: Wish, result: Result, began_at: datetime) 
 
 
 def _refused(shop: Shop, found: Edits, began_at: datetime) -> list[Need]:
-    """The edits that were refused since, newest first."""
+    """The edits that were refused since, newest first. Where the shop won, somebody had said so before."""
     return [
         Need(f"{name_of(each)} {each.path}".rstrip() + f" was refused: {each.reason}", f"syncd status {shop.name}")
         for each in found.refused
-        if each.at >= began_at
+        if each.at >= began_at and each.reason != Reason.POLICY.sentence
     ]

@@ -15,9 +15,7 @@ def test_the_picture_of_states_is_the_table_of_steps() -> None:
     page = (ROOT / "docs/push.md").read_text()
     picture = page.partition("<!-- picture -->")[2].partition("<!-- /picture -->")[0]
     drawn = re.findall(r"^ +(\w+) --> (\w+)$", picture, re.MULTILINE)
-    assert sorted(drawn) == sorted(
-        (here.value, there.value) for here, next_ones in STEPS.items() for there in next_ones
-    )
+    assert sorted(drawn) == sorted((one.value, other.value) for one in STEPS for other in STEPS[one])
     told = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert told == [state.value for state, next_ones in STEPS.items() if next_ones]
 
