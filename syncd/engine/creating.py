@@ -88,11 +88,18 @@ class Creator:
         written = await self._hands.writer.create(resource, body, secrets, ways.write, None)
         if not isinstance(written.item, Item):
             raise LostAnswer(f"the shop did not say which {resource.singular} it made")
-        await self._hands.noted(change, written.item.key)
-        # Whatever goes wrong from here on, the next try reads this record and makes no other.
-        keyed = replace(change, key=written.item.key)
-        await self._hands.disk.mirror.run(lambda tx: tx.outbox.save(self._hands.shop.id, keyed))
+        await self._keep_key(change, written.item.key)
         return _Made(written.item, written)
+
+    async def _keep_key(self, change: Change, key: str) -> None:
+        """Note the key in the journal and in the outbox: whatever goes wrong from here on, the next try reads this
+        record and makes no other. Where it cannot be noted, the create is in doubt like one whose answer was lost."""
+        keyed = replace(change, key=key)
+        try:
+            await self._hands.noted(change, key)
+            await self._hands.disk.mirror.run(lambda tx: tx.outbox.save(self._hands.shop.id, keyed))
+        except Retry as problem:
+            raise LostAnswer(f"the shop made it, and that could not be noted: {problem.message}") from problem
 
     def _prepare(self, tx: MirrorTx, scope: Scope, change: Change) -> Change | None:
         """Freeze the row as it is now. None: there is nothing to create any more, the change is closed.

@@ -16,7 +16,7 @@ from syncd.engine.hands import Hands
 from syncd.engine.notice import Noticer
 from syncd.engine.push import Pusher
 from syncd.engine.worker import ShopWorker
-from syncd.errors import NeedsPerson, NotUnderstood, Retry
+from syncd.errors import GrantRevoked, NeedsPerson, NotUnderstood, Retry
 from syncd.ports import MirrorTx
 
 
@@ -57,7 +57,11 @@ class PushWorker:
                 tally.parked += counts[Claim.HELD]
             tally.seen = await self._pusher.push(await self._capabilities(), tally, only=only)
             outcome = Outcome.PARTIAL if tally.parked else Outcome.DONE
+        except GrantRevoked:
+            raise
         except (Retry, NotUnderstood) as problem:
+            # A change may be left as it was when it was sent: the journal says where it stands.
+            self._recovered = False
             outcome, message = Outcome.LATER, problem.message
         except NeedsPerson as problem:
             outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()

@@ -1,12 +1,16 @@
 """Edits made with plain SQL reach the shop, once; both sides end the same (design section 8)."""
 
 import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from syncd.domain.policy import Choice, Policy
 from syncd.domain.run import Outcome
+from syncd.engine.push_worker import PushWorker
+from syncd.errors import DatabaseBusy
 from syncd.simulator.switches import FILTERS, Switches
 from syncd.simulator.transport import Faults
 from tests.engine.push_kit import PushDesk, push_desk
@@ -418,3 +422,41 @@ def test_edits_of_different_addresses_of_one_customer_merge_without_asking(datab
             assert desk.at.differences("customers") == []
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3, 4])
+def test_a_create_is_not_repeated_where_the_database_was_busy_after_it(make_database: Any, moment: int) -> None:
+    """The shop answered, and then one of the next transactions found the database locked."""
+
+    class Door:
+        """A writer that is busy at the n-th transaction after the shop made something."""
+
+        def __init__(self, desk: PushDesk, real: Any, left: list[int]) -> None:
+            self._desk, self._real, self._left = desk, real, left
+
+        async def run(self, f: Any) -> Any:
+            if self._desk.at.sim.books.creates:
+                self._left[0] -= 1
+                if self._left[0] == 0:
+                    raise DatabaseBusy("the database is locked")
+            return await self._real.run(f)
+
+    async def scene(database: TestDatabase) -> None:
+        async with push_desk(database.url, switches=RICH, **SHOP) as desk:
+            desk.sql("INSERT INTO products (shop_id, title) VALUES (:shop, 'Made once')", shop=desk.at.shop.id)
+            await desk.quiet()
+            disk, left = desk.at.disk, [moment]
+            doors: Any = SimpleNamespace(
+                mirror=Door(desk, disk.mirror, left), state=Door(desk, disk.state, left), reader=disk.reader
+            )
+            pusher = PushWorker(replace(desk.hands, disk=doors, learned={}), desk.at.worker)
+            for _ in range(10):
+                await pusher.push()
+                desk.at.clock.passed_s += 120
+            made = [each for each in desk.at.sim.books.creates if each.resource == "products"]
+            assert len(made) == 1
+            assert desk.sql("SELECT * FROM sync_outbox") == []
+            await desk.pull("products")
+            assert desk.at.differences("products") == []
+
+    asyncio.run(scene(make_database("sqlite")))
