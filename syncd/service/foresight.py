@@ -24,7 +24,7 @@ from syncd.service.wire import House
 from syncd.store.plain import part_text
 
 _BATCH: Final = 200
-_REFUSED: Final = 50
+_REFUSED: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,6 @@ def _weigh(
         before = tx.outbox.of_row(shop.id, resource.name, touch.row_id)
         outcome = claim(tx, scope, touch, rules, braked=touch.resource in braked)
         change = tx.outbox.of_row(shop.id, resource.name, touch.row_id)
-        turned = tx.outbox.turned(shop.id, _REFUSED)
-        mine = (touch.resource, touch.row_id, now)
-        seen.refused += [each for each in turned if (each.resource, each.row_id, each.at) == mine]
         if outcome is Claim.WAITS:
             seen.idle.append((touch, _idle(resource, before)))
         elif outcome is Claim.REFUSED:
@@ -146,6 +143,7 @@ def _weigh(
         elif change is not None:
             quiet_s = house.push_rules.quiet_s(resource.name) - (now - touch.last_at).total_seconds()
             seen.changes.append((change, max(0.0, quiet_s) if change.verb is Verb.CREATE else 0.0))
+    seen.refused += [each for each in tx.outbox.turned(shop.id, _REFUSED) if each.at == now]
     return seen
 
 
