@@ -151,7 +151,9 @@ class ShopLife:
         if job.resource is None:
             return await worker.looks(self._keeping.resources)
         name = job.resource.name
-        if name in self._at_work or (job.lane is Lane.QUICK and not await worker.is_filled(name)):
+        if job.lane is Lane.QUICK and not await worker.is_filled(name):
+            return []
+        if name in self._at_work:  # asked last: while we waited, another lane may have taken it in hand
             return []
         self._at_work[name] = job.lane
         try:
