@@ -138,9 +138,9 @@ class Storm:
         return f"L{self._number}."
 
     def _draw(self, table: str, where: str = "deleted_at IS NULL") -> Any:
-        """A row; often one of the first few, where the others edit too."""
+        """A row; mostly one of the first few, where the others edit too."""
         found = self.rows(f"SELECT * FROM {table} WHERE shop_id = 1 AND {where} ORDER BY row_id")
-        return self.luck.choice(found[:5] if self.luck.random() < 0.5 else found)
+        return self.luck.choice(found[:4] if self.luck.random() < 0.7 else found)
 
     def _set_field(self) -> None:
         table = self.luck.choice(list(FIELDS))
@@ -234,7 +234,7 @@ class Storm:
 
     def _key(self, resource: str) -> str:
         keys = self._at.shop.keys(resource)
-        return self.luck.choice(keys[:5] if self.luck.random() < 0.5 else keys)
+        return self.luck.choice(keys[:4] if self.luck.random() < 0.7 else keys)
 
     def _there_field(self, value: str) -> None:
         resource = self.luck.choice(list(FIELDS))
