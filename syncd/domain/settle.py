@@ -5,11 +5,12 @@ afterwards come from `reconcile`, told that what was sent is agreed now.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from syncd.domain.canonical import same
-from syncd.domain.decision import Decision
-from syncd.domain.patch import Patch, applied
+from syncd.domain.decision import ABSENT, Decision, Part
+from syncd.domain.matching import key_is_the_shops, trios
+from syncd.domain.patch import Act, Patch, applied
 from syncd.domain.policy import Choice, Policy
 from syncd.domain.reconcile import reconcile
 from syncd.domain.record import Record, Value
@@ -18,18 +19,20 @@ from syncd.domain.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The outcome of a write. `ignored` and `normalised` name sent fields with the shop's value; `strayed` the fields
-    that nobody sent and that are different now, with (before, after): somebody else's edit, or the shop's PUT."""
+    """The outcome of a write. `ignored` and `normalised` name sent fields with the shop's value; `unheeded` what was
+    sent of list elements and changed nothing, with what was sent; `strayed` the fields that nobody sent and that are
+    different now, with (before, after): somebody else's edit, or the shop's PUT."""
 
     decision: Decision
     ignored: Mapping[str, Value]
     normalised: Mapping[str, Value]
     strayed: Mapping[str, tuple[Value, Value]]
+    unheeded: Mapping[str, Part] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
         """Whether everything that was sent is there as it was sent."""
-        return not self.ignored and not self.normalised
+        return not (self.ignored or self.normalised or self.unheeded)
 
 
 def settled(
@@ -65,7 +68,28 @@ def settled(
     }
     agreed = applied(resource, base, sent)
     decision = reconcile(resource, agreed, local, answer, policy.resolved(dict.fromkeys(paths(sent), Choice.LOCAL)))
-    return Settlement(decision, ignored, normalised, strayed)
+    return Settlement(decision, ignored, normalised, strayed, _unheeded(resource, sent, answer))
+
+
+def _unheeded(resource: Resource, sent: Patch, answer: Record) -> dict[str, Part]:
+    """What was sent of list elements and is not to be seen: a removed one that is there, an added one that is not, a
+    field as it was. Of a list whose keys only the shop gives nobody can say which element a new one became."""
+    found: dict[str, Part] = {}
+    for name, changes in sent.children.items():
+        child = resource.child_by_name[name]
+        shown = {f"{name}[{t.label}]": t.remote for t in trios(child, (), (), answer.children.get(name, ()))}
+        for change in changes if name in answer.children else ():
+            now, was = shown.get(change.path), change.before.fields if change.before else {}
+            if change.act is Act.ADD and now is None and change.after is not None and not key_is_the_shops(child):
+                found[change.path] = change.after
+            elif change.act is Act.REMOVE and now is not None:
+                found[change.path] = ABSENT
+            elif change.act is Act.EDIT and now is not None:
+                for part, value in change.fields.items():
+                    kind, kept = child.by_name[part].kind, now.fields.get(part)
+                    if not same(kind, kept, value) and same(kind, kept, was.get(part)):
+                        found[f"{change.path}.{part}"] = value
+    return found
 
 
 def paths(patch: Patch) -> list[str]:

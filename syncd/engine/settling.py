@@ -40,8 +40,9 @@ def settle(tx: MirrorTx, scope: Scope, change: Change, before: Record, answer: R
     tx.mirror.write(scope.shop_id, resource, image, decision.local_after, decision.base_after, scope.at)
     key = str(answer.fields.get(resource.key) or change.key)
     _note(tx, scope, change, key, ticket)
-    if settlement.ignored:
-        refusals = [Refusal(path, sent.fields[path], Reason.IGNORED) for path in settlement.ignored]
+    refusals = [Refusal(path, sent.fields[path], Reason.IGNORED) for path in settlement.ignored]
+    refusals += [Refusal(path, part, Reason.IGNORED) for path, part in settlement.unheeded.items()]
+    if refusals:
         tx.outbox.turn_down(scope.shop_id, name, key, change.row_id, refusals, scope.at)
         tx.outbox.refuse(scope.shop_id, change, Reason.IGNORED.sentence, scope.at)
     changes = differences(resource, image.base, decision.base_after)
