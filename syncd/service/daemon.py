@@ -11,7 +11,7 @@ from typing import Final
 
 from syncd.engine.shop_life import Keeping
 from syncd.engine.supervisor import Supervisor
-from syncd.errors import Fatal
+from syncd.errors import Fatal, Retry
 from syncd.host.lock import FileLock, describe_holder
 from syncd.service import shops
 from syncd.service.installation import shown_url
@@ -24,10 +24,10 @@ LOCK: Final = "daemon.lock"
 async def run(house: House) -> None:
     """Keep all shops current until the house drains. Raises Fatal where another daemon has the same file."""
     with _alone(house):
-        known = await shops.listed(house.disk)
+        known = await _count(house)
         house.sealer.seal(b"", shop=0, field="start", generation=0)  # a wrong key is found now, not at the first token
-        house.log.info("daemon.started", shops=len(known), mirror=shown_url(house.loaded.mirror_url), pid=os.getpid())
-        if not known:
+        house.log.info("daemon.started", shops=known, mirror=shown_url(house.loaded.mirror_url), pid=os.getpid())
+        if known == 0:
             house.log.warning("daemon.idle", hint="syncd shop add NAME --base-url URL --client-id ID")
         keeping = Keeping(
             disk=house.disk,
@@ -47,6 +47,14 @@ async def run(house: House) -> None:
             await supervisor.run(house.draining)
             told.cancel()
         house.log.info("daemon.stopped")
+
+
+async def _count(house: House) -> int | None:
+    """How many shops there are; None where the database is away: that is no reason to end, the supervisor waits."""
+    try:
+        return len(await shops.listed(house.disk))
+    except Retry:
+        return None
 
 
 async def _tell_drain(house: House) -> None:

@@ -112,7 +112,7 @@ def pick(shops: Sequence[Shop], name: str) -> Shop:
 
 async def listed(disk: Disk) -> list[Shop]:
     """All shops, by name."""
-    return sorted(await disk.mirror.run(lambda tx: tx.books.shops()), key=lambda shop: shop.name)
+    return sorted(await disk.reader.run(lambda tx: tx.books.shops()), key=lambda shop: shop.name)
 
 
 async def find(disk: Disk, name: str) -> Shop:
