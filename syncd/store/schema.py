@@ -316,6 +316,44 @@ HISTORY = Table(
     sqlite_autoincrement=True,
 )
 
+LEASES = Table(
+    "sync_leases",
+    MIRROR,
+    _shop(key=True),
+    Column("owner", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("until_s", Double, nullable=False),
+    Column("since", Moment, nullable=False),
+)
+
+REPLICAS = Table(
+    "sync_replicas",
+    MIRROR,
+    Column("replica", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("seen_s", Double, nullable=False),
+    Column("started_at", Moment, nullable=False),
+)
+
+REQUESTS = Table(
+    "sync_requests",
+    MIRROR,
+    _numbered("seq"),
+    _shop(),
+    Column("job", Text, nullable=False),
+    Column("wish", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("taken_by", Text, nullable=False),
+    Column("taken_at", Moment),
+    Column("ended_at", Moment),
+    Column("answer", Text, nullable=False),
+    Index("sync_requests_shop", "shop_id", "seq"),
+    sqlite_autoincrement=True,
+)
+
 
 # --- the daemon's own database ----------------------------------------------------------------------------------------
 
@@ -411,4 +449,51 @@ PASSWORDS = Table(
     _shop(key=True),
     Column("row_id", BigInteger, primary_key=True, autoincrement=False),
     Column("sealed", Text, nullable=False),
+)
+
+WEBHOOK_DOORS = Table(
+    "sync_webhook_doors",
+    STATE,
+    _shop(key=True),
+    Column("sealed", Text, nullable=False),
+    Column("print", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+)
+
+WEBHOOKS = Table(
+    "sync_webhooks",
+    STATE,
+    _shop(key=True),
+    Column("topic", Text, primary_key=True),
+    Column("hook_id", Text, nullable=False),
+    Column("door", Text, nullable=False),
+    Column("checked_at", Moment, nullable=False),
+)
+
+WEBHOOK_INBOX = Table(
+    "sync_webhook_inbox",
+    STATE,
+    _numbered("seq"),
+    _shop(),
+    Column("received_at", Moment, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("settled_at", Moment),
+    Index("sync_webhook_inbox_state", "shop_id", "state", "seq"),
+    Index("sync_webhook_inbox_digest", "shop_id", "digest"),
+    sqlite_autoincrement=True,
+)
+
+LOGINS = Table(
+    "sync_logins",
+    STATE,
+    Column("print", Text, primary_key=True),
+    _shop(),
+    Column("made_at", Moment, nullable=False),
+    Column("used_at", Moment),
 )
