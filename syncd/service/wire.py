@@ -22,7 +22,6 @@ from syncd.engine.looks import Looker
 from syncd.engine.pairs import Vault
 from syncd.engine.tokens import ShopTokens
 from syncd.engine.worker import ShopWorker
-from syncd.host.alarm import SystemAlarm
 from syncd.host.clock import SystemClock, SystemDice
 from syncd.host.keyfile import find_keys
 from syncd.host.lock import ExchangeLocks
@@ -113,6 +112,8 @@ class House:
     @cached_property
     def alarm(self) -> Alarm:
         """The timer."""
+        from syncd.host.alarm import SystemAlarm  # only the daemon rings: commands need not load a scheduler
+
         return self._doors.alarm or SystemAlarm(self.clock, on_error=self._alarm_failed)
 
     def tokens(self, shop: Shop) -> ShopTokens:

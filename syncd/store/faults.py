@@ -4,14 +4,18 @@ Nothing else in the house knows what a driver raises. What is not on these lists
 """
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import psycopg
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from syncd.errors import DatabaseBusy, DiskProblem, SchemaProblem, SettingsProblem, SyncdError
+
+if TYPE_CHECKING:
+    import psycopg
 
 UPGRADE = "Bring the database to the newest revision: syncd db upgrade"
 _BUSY = "Another program holds the database; it is tried again by itself. See who: syncd doctor"
@@ -70,11 +74,17 @@ def border() -> Iterator[None]:
         raise found from error
     except PoolTimeout as error:
         raise DatabaseBusy("no database connection became free", hint=_BUSY) from error
-    except psycopg.Error as error:
+    except _postgres_errors() as error:
         found = _translated(error)
         if found is None:
             raise StatementRefused(_primary(error)) from None
         raise found from error
+
+
+def _postgres_errors() -> tuple[type[Exception], ...]:
+    """What PostgreSQL's driver raises; nothing where it was never loaded: that is slow, and SQLite does without."""
+    driver = sys.modules.get("psycopg")
+    return () if driver is None else (driver.Error,)
 
 
 def _primary(error: BaseException | None) -> str:
@@ -84,8 +94,8 @@ def _primary(error: BaseException | None) -> str:
 
 
 def _translated(error: BaseException | None) -> SyncdError | None:
-    if isinstance(error, psycopg.Error):
-        return _from_postgres(error)
+    if isinstance(error, _postgres_errors()):
+        return _from_postgres(error)  # type: ignore[arg-type]
     # pysqlite3 has exception classes of its own, with the same names and words.
     if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("pysqlite3"):
         for words, kind, hint in _SQLITE:
@@ -94,7 +104,9 @@ def _translated(error: BaseException | None) -> SyncdError | None:
     return None
 
 
-def _from_postgres(error: psycopg.Error) -> SyncdError | None:
+def _from_postgres(error: "psycopg.Error") -> SyncdError | None:
+    import psycopg  # loaded already, or there was no such error
+
     text = _primary(error)
     for prefix, kind, hint in _POSTGRES:
         if error.sqlstate and error.sqlstate.startswith(prefix):

@@ -5,9 +5,8 @@ hints looked at. PostgreSQL's triggers notify a listening connection. On simulat
 """
 
 import asyncio
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import psycopg
 from sqlalchemy import URL, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +16,9 @@ from syncd.ports import Writer as Reader
 from syncd.store.database import House, Use, open_engine, sqlite_module
 from syncd.store.local import Local
 from syncd.store.triggers import CHANNEL
+
+if TYPE_CHECKING:
+    import psycopg
 
 #: How often SQLite's counter is looked at: well within a second, and thousands of times cheaper than that allows.
 POLL_S = 0.3
@@ -117,9 +119,11 @@ class ListeningSignal(PollingSignal):
     def __init__(self, reader: Reader[HasLocal], clock: Clock, url: URL) -> None:
         super().__init__(reader, clock, LISTEN_S)
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._connection: "psycopg.AsyncConnection[Any] | None" = None
 
     async def _pause(self, seconds: float) -> None:
+        import psycopg  # slow to load, and on SQLite nobody needs it
+
         try:
             if self._connection is None:
                 self._connection = await psycopg.AsyncConnection.connect(

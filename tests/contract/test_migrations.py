@@ -67,6 +67,15 @@ def test_every_landed_revision_can_be_upgraded(database: TestDatabase) -> None:
     check(database.url)
 
 
+def test_the_chain_is_the_one_that_alembic_knows() -> None:
+    from alembic.script import ScriptDirectory
+
+    from syncd.store.migrate import _config
+
+    walked = ScriptDirectory.from_config(_config(address("sqlite:///x.db"))).walk_revisions()
+    assert known_revisions() == tuple(script.revision for script in walked)
+
+
 def test_an_empty_database_is_not_opened(database: TestDatabase) -> None:
     with pytest.raises(SchemaProblem) as caught:
         open_disk(database.url, clock=StillClock())
