@@ -119,7 +119,7 @@ class ListeningSignal(PollingSignal):
     def __init__(self, reader: Reader[HasLocal], clock: Clock, url: URL) -> None:
         super().__init__(reader, clock, LISTEN_S)
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._connection: "psycopg.AsyncConnection[Any] | None" = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def _pause(self, seconds: float) -> None:
         import psycopg  # slow to load, and on SQLite nobody needs it
