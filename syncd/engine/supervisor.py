@@ -26,6 +26,12 @@ class Supervisor:
         self._signal = signal
         self._rung = asyncio.Event()
         self._lives: dict[int, ShopLife] = {}
+        self._beat_at = keeping.clock.monotonic()
+
+    @property
+    def beat_age_s(self) -> float:
+        """How long ago the last round over the shops began."""
+        return self._keeping.clock.monotonic() - self._beat_at
 
     async def run(self, drain: asyncio.Event) -> None:
         """Work every active shop until `drain` is set, then let each finish the page in hand and return.
@@ -38,6 +44,7 @@ class Supervisor:
                 if self._signal is not None:
                     watches.append(group.create_task(self._listen(self._signal)))
                 while not drain.is_set():
+                    self._beat_at = self._keeping.clock.monotonic()
                     await self._match_shops(group)
                     await self._until_rung(SHOPS_S)
                 for life in self._lives.values():

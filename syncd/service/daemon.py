@@ -16,6 +16,7 @@ from syncd.host.lock import FileLock, describe_holder
 from syncd.service import shops
 from syncd.service.installation import shown_url
 from syncd.service.notify import READY, STOPPING, notify
+from syncd.service.web.server import Face, open_face
 from syncd.service.wire import House
 
 LOCK: Final = "daemon.lock"
@@ -41,9 +42,9 @@ async def run(house: House) -> None:
             push_rules=house.push_rules,
         )
         supervisor = Supervisor(keeping, house.disk.local_signal)
-        notify(READY)
-        async with asyncio.TaskGroup() as group:
-            told = group.create_task(_tell_drain(house))
+        async with open_face(house, lambda: supervisor.beat_age_s) as face, asyncio.TaskGroup() as group:
+            notify(READY)
+            told = group.create_task(_tell_drain(house, face))
             await supervisor.run(house.draining)
             told.cancel()
         house.log.info("daemon.stopped")
@@ -57,10 +58,11 @@ async def _count(house: House) -> int | None:
         return None
 
 
-async def _tell_drain(house: House) -> None:
+async def _tell_drain(house: House, face: Face) -> None:
     await house.draining.wait()
     notify(STOPPING)
     house.log.info("daemon.draining")
+    await face.stop()
 
 
 def _alone(house: House) -> AbstractContextManager[object]:

@@ -122,6 +122,41 @@ class LogSection(_Section):
     progress_every_s: float = Field(default=10.0, gt=0)
 
 
+class WebSection(_Section):
+    """[web]"""
+
+    listen: str = "127.0.0.1:8765"
+    public_url: str = ""
+    hosts: list[str] = []
+    operator_token_file: str = "operator.token"  # noqa: S105  the name of a file
+    open_reading: Literal["loopback", "always", "never"] = "loopback"
+    personal: bool = False
+
+    @field_validator("listen")
+    @classmethod
+    def _listenable(cls, listen: str) -> str:
+        if listen.strip() and not listen.startswith("unix:/"):
+            host, port = listen_address(listen)
+            if not host or not 0 <= port < 65536:
+                raise ValueError(
+                    "is no place to listen at; write HOST:PORT as in 127.0.0.1:8765, unix:/PATH, or nothing"
+                )
+        return listen.strip()
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        if url and not re.fullmatch(r"https?://[^/?#@\s]+/?", url):
+            raise ValueError("must be as in https://syncd.example.org, without path, user or query")
+        return url.rstrip("/")
+
+
+def listen_address(listen: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT ([HOST]:PORT for IPv6); an empty host and port -1 where it is no such thing."""
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})", listen.strip())
+    return (found[1] or found[2], int(found[3])) if found else ("", -1)
+
+
 class ResourceSection(_Section):
     """[resources.NAME]; None takes the value of [pull] or [push], or the default policy."""
 

@@ -29,6 +29,7 @@ from syncd.service.sections import (
     ResourceName,
     ResourceSection,
     VaultSection,
+    WebSection,
     policy_problems,
 )
 from syncd.service.words import meant
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     push: PushSection = PushSection()
     history: HistorySection = HistorySection()
     log: LogSection = LogSection()
+    web: WebSection = WebSection()
     resources: dict[ResourceName, ResourceSection] = {}
 
     @field_validator("resources")

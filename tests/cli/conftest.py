@@ -36,7 +36,7 @@ class Done:
 def environment(**more: str) -> dict[str, str]:
     """The environment without the settings of whoever runs the tests."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("SYNCD_", "CREDENTIALS_"))}
-    return plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | more
+    return plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "SYNCD_WEB__LISTEN": ""} | more
 
 
 @dataclass(slots=True)

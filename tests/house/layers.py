@@ -38,6 +38,8 @@ OUTSIDERS: dict[str, tuple[str, ...]] = {
     "pydantic_settings": ("syncd/service/",),
     "starlette": ("syncd/service/", "syncd/simulator/"),
     "uvicorn": ("syncd/service/", "syncd/simulator/"),
+    "jinja2": ("syncd/service/",),
+    "prometheus_client": ("syncd/service/",),
     "typer": ("syncd/cli/",),
     "click": ("syncd/cli/",),
     "rich": ("syncd/cli/",),

@@ -127,6 +127,7 @@ def scene(folder: Path, url: str = "", **wanted: Any) -> Iterator[Scene]:
     shop = build(SimulatedShop(**{**GENEROUS, "client_id": CLIENT, **wanted}))
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"SYNCD_BUDGET__SIZE": str(shop.bucket_size), "SYNCD_BUDGET__LEAK_PER_S": str(shop.leak)}
+    figures["SYNCD_WEB__LISTEN"] = ""  # the port belongs to whoever is tested there
     if url:
         figures["SYNCD_DATABASE_URL"] = url
     with SimServer(SimWorld([shop])) as server:
