@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from syncd.domain.record import Element, Record, Value
 from syncd.domain.resource import Field, Kind, Resource
 from syncd.domain.resources import ORDERS, PRODUCTS
+from syncd.host.clock import SystemClock
 from syncd.store import triggers
 from syncd.store.database import House, Use, address, open_engine, sqlite_module
 from syncd.store.disk import MirrorTransaction
@@ -66,7 +67,7 @@ def _fill(url: str) -> None:
     orders = [_full(ORDERS, n) for n in range(1, ROWS + 1)]
     products = [replace(_full(PRODUCTS, n), children={}) for n in range(1, ROWS + 1)]
     with engine.begin() as connection:
-        tx = MirrorTransaction(connection, hold=True)
+        tx = MirrorTransaction(connection, SystemClock(), hold=True, simulated=False)
         tx.mirror.insert(1, ORDERS, orders, AT)
         tx.mirror.insert(1, PRODUCTS, products, AT)
     engine.dispose()
@@ -148,7 +149,9 @@ def _scan(url: str) -> float:
         low: int | None = 0
         while low is not None:
             with engine.begin() as connection:
-                low = MirrorTransaction(connection, hold=True).local.scan(1, resource, low, 2000, AT)
+                low = MirrorTransaction(connection, SystemClock(), hold=True, simulated=False).local.scan(
+                    1, resource, low, 2000, AT
+                )
     spent = perf_counter() - began
     engine.dispose()
     return spent

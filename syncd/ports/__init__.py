@@ -7,6 +7,7 @@ network.
 """
 
 from syncd.ports.disk import Disk, MirrorTx, StateTx, Writer
+from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
 from syncd.ports.wire import (
@@ -41,6 +42,7 @@ __all__ = [
     "HistoryTable",
     "Inspected",
     "Journal",
+    "LeaseTable",
     "LedgerTable",
     "Listing",
     "LocalSignal",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
 
@@ -38,6 +39,8 @@ class MirrorTx(Protocol):
     def conflicts(self) -> ConflictTable: ...
     @property
     def history(self) -> HistoryTable: ...
+    @property
+    def leases(self) -> LeaseTable: ...
 
 
 class StateTx(Protocol):

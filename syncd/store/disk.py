@@ -18,6 +18,7 @@ from syncd.ports import (
     HintQueue,
     HistoryTable,
     Journal,
+    LeaseTable,
     LedgerTable,
     MirrorTable,
     OutboxTable,
@@ -31,6 +32,7 @@ from syncd.store.database import Address, House, Use, address, open_engine
 from syncd.store.guard import watch
 from syncd.store.hints import Hints
 from syncd.store.history import History
+from syncd.store.leases import Leases, database_time
 from syncd.store.ledger import Ledger
 from syncd.store.local import Local
 from syncd.store.local_signal import POLL_S, SIMULATED_POLL_S, ListeningSignal, PollingSignal, Version
@@ -38,7 +40,7 @@ from syncd.store.migrate import check, ensure_triggers
 from syncd.store.mirror import Mirror
 from syncd.store.outbox import Outbox
 from syncd.store.pushes import Pushes
-from syncd.store.state import Runs, Vault, database_time
+from syncd.store.state import Runs, Vault
 from syncd.store.writer import InlineWriter, StoreWriter
 
 Tx = TypeVar("Tx")
@@ -51,9 +53,11 @@ READERS = 2
 class MirrorTransaction:
     """`ports.MirrorTx` on one connection. `connection` is for the reports of this package only."""
 
-    def __init__(self, connection: Connection, *, hold: bool) -> None:
+    def __init__(self, connection: Connection, clock: Clock, *, hold: bool, simulated: bool) -> None:
         self.connection = connection
+        self._clock = clock
         self._hold = hold
+        self._simulated = simulated
 
     @property
     def ledger(self) -> LedgerTable:
@@ -94,6 +98,11 @@ class MirrorTransaction:
     def history(self) -> HistoryTable:
         """What changed when, and by whom."""
         return History(self.connection)
+
+    @property
+    def leases(self) -> LeaseTable:
+        """Who works which shop."""
+        return Leases(self.connection, self._clock, simulated=self._simulated)
 
 
 class StateTransaction:
@@ -160,6 +169,7 @@ def open_disk(
     ensure_triggers(mirror_url, state_url)
     simulated = inline_pause is not None
     make_state: Callable[[Connection], StateTransaction] = partial(StateTransaction, clock=clock, simulated=simulated)
+    make_mirror: Callable[..., MirrorTransaction] = partial(MirrorTransaction, clock=clock, simulated=simulated)
 
     def writer(house: House, use: Use, make: Callable[[Connection], Tx]) -> StoreWriter[Tx] | InlineWriter[Tx]:
         one = inline_pause is not None or (where.of(house).get_backend_name() == "sqlite" and use is Use.WRITE)
@@ -171,10 +181,10 @@ def open_disk(
             return InlineWriter(engine, make, inline_pause)
         return StoreWriter(engine, make, threads, f"{house.value}-{use.value}")
 
-    reader = writer(House.MIRROR, Use.READ, _reading)
+    reader = writer(House.MIRROR, Use.READ, partial(make_mirror, hold=False))
     return StoreDisk(
         where,
-        mirror=writer(House.MIRROR, Use.WRITE, _writing),
+        mirror=writer(House.MIRROR, Use.WRITE, partial(make_mirror, hold=True)),
         state=writer(House.STATE, Use.WRITE, make_state),
         reader=reader,
         local_signal=_signal(where, reader, clock, simulated=simulated),
@@ -193,11 +203,3 @@ def _signal(
     if simulated:
         return PollingSignal(reader, clock, SIMULATED_POLL_S)
     return ListeningSignal(reader, clock, where.mirror)
-
-
-def _writing(connection: Connection) -> MirrorTransaction:
-    return MirrorTransaction(connection, hold=True)
-
-
-def _reading(connection: Connection) -> MirrorTransaction:
-    return MirrorTransaction(connection, hold=False)

@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.domain.run import Outcome, Run
@@ -100,10 +100,3 @@ class Runs:
 def _run(row: Any) -> Run:
     values = dict(zip(_RUN, row, strict=True))
     return Run(**values | {"outcome": Outcome(values["outcome"]), "counts": json.loads(values["counts"])})
-
-
-def database_time(connection: Connection) -> float | None:
-    """The server's clock in unix seconds, None where the database has none of its own."""
-    if connection.dialect.name == "sqlite":
-        return None
-    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())

@@ -178,7 +178,7 @@ def test_on_sqlite_somebody_elses_transaction_makes_it_busy(make_store: Callable
     store = make_store("sqlite")
     url = address(store.database.url).mirror
     impatient = open_engine(url.update_query_dict({"timeout": "0.05"}), House.MIRROR, Use.WRITE, 1)
-    writer = StoreWriter(impatient, lambda c: MirrorTransaction(c, hold=True), 1, "test")
+    writer = StoreWriter(impatient, lambda c: MirrorTransaction(c, StillClock(), hold=True, simulated=False), 1, "test")
     with store.engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         with pytest.raises(DatabaseBusy):

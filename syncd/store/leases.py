@@ -1,0 +1,124 @@
+"""`sync_leases` and `sync_replicas`: who works which shop, and the fence that checks it inside a transaction.
+
+On PostgreSQL a transaction that is fenced holds its lease's row with FOR KEY SHARE: renewing goes on beside it, while
+whoever takes the lease over (FOR UPDATE) comes after it, or not yet. Must not know when a lease is free: that is
+`domain/lease.py`'s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from syncd.domain.lease import NOBODY, Kind, Lease, Replica, moment, taken
+from syncd.ports import Clock
+from syncd.store.rows import save
+from syncd.store.schema import LEASES, REPLICAS
+
+_L = LEASES.c
+_LEASE = tuple(field.name for field in fields(Lease))
+_REPLICA = tuple(field.name for field in fields(Replica))
+
+
+class Leases:
+    """`ports.LeaseTable` on one connection."""
+
+    def __init__(self, connection: Connection, clock: Clock, *, simulated: bool) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._simulated = simulated
+
+    def now(self) -> float:
+        """Unix seconds on the database's clock; ours where it has none, or where time is simulated."""
+        own = None if self._simulated else database_time(self._connection)
+        return self._clock.wall() if own is None else own
+
+    # --- leases --------------------------------------------------------------------------------------------------
+
+    def load(self, shop_id: int) -> Lease | None:
+        """A shop's lease, held or not."""
+        rows = self._read(_L.shop_id == shop_id)
+        return rows[0] if rows else None
+
+    def all(self) -> list[Lease]:
+        """Every shop's lease, by shop."""
+        return self._read()
+
+    def _read(self, *conditions: Any) -> list[Lease]:
+        wanted = select(*(_L[name] for name in _LEASE)).where(*conditions).order_by(_L.shop_id)
+        return [_lease(row) for row in self._connection.execute(wanted)]
+
+    def take(self, shop_id: int, owner: str, kind: Kind, lease_s: float, over: Lease | None) -> Lease | None:
+        """Take a lease that was seen to be free as `over` (None: there was none). None where it moved on since then, or
+        is being taken by somebody else just now."""
+        lease = taken(over, shop_id, owner, kind, self.now(), lease_s)
+        row = asdict(lease) | {"kind": kind.value}
+        if over is None:
+            build: Any = sqlite.insert if self._connection.dialect.name == "sqlite" else postgresql.insert
+            new = build(LEASES).values(row).on_conflict_do_nothing().returning(_L.shop_id)
+            return lease if self._connection.execute(new).first() is not None else None
+        same = (_L.shop_id == shop_id, _L.generation == over.generation, _L.until_s == over.until_s)
+        held = select(_L.shop_id).where(*same, _L.owner == over.owner).with_for_update(skip_locked=True)
+        if self._connection.execute(held).first() is None:
+            return None
+        self._connection.execute(update(LEASES).where(_L.shop_id == shop_id).values(row))
+        return lease
+
+    def renew(self, owner: str, lease_s: float) -> list[Lease]:
+        """Renew all that an owner still has, in one statement, and return it, by shop."""
+        changed = update(LEASES).where(_L.owner == owner).values(until_s=self.now() + lease_s)
+        rows = self._connection.execute(changed.returning(*(_L[name] for name in _LEASE)))
+        return sorted((_lease(row) for row in rows), key=lambda lease: lease.shop_id)
+
+    def release(self, owner: str, shop_ids: Sequence[int]) -> None:
+        """Give leases back, where they are still this owner's."""
+        if not shop_ids:
+            return
+        mine = (_L.owner == owner, _L.shop_id.in_(list(shop_ids)))
+        self._connection.execute(update(LEASES).where(*mine).values(owner=NOBODY, until_s=self.now()))
+
+    def keeps(self, shop_id: int, owner: str, generation: int) -> bool:
+        """The fence: whether a lease is still this owner's, of this generation; until the end of the transaction then
+        nobody takes it over."""
+        same = (_L.shop_id == shop_id, _L.owner == owner, _L.generation == generation)
+        held = select(_L.shop_id).where(*same).with_for_update(key_share=True, read=True)
+        return self._connection.execute(held).first() is not None
+
+    # --- replicas ------------------------------------------------------------------------------------------------
+
+    def seen(self, replica: str, host: str, pid: int) -> None:
+        """This replica lives."""
+        now_s = self.now()
+        known = update(REPLICAS).where(REPLICAS.c.replica == replica).values(seen_s=now_s)
+        if self._connection.execute(known).rowcount == 0:
+            row = Replica(replica, host, pid, now_s, moment(now_s))
+            save(self._connection, REPLICAS, asdict(row))
+
+    def replicas(self) -> list[Replica]:
+        """Every replica that was not forgotten, the oldest first."""
+        columns = [REPLICAS.c[name] for name in _REPLICA]
+        wanted = select(*columns).order_by(REPLICAS.c.started_at, REPLICAS.c.replica)
+        return [Replica(*row) for row in self._connection.execute(wanted)]
+
+    def living(self, lease_s: float) -> list[Replica]:
+        """Those that were seen lately."""
+        now_s = self.now()
+        return [each for each in self.replicas() if each.lives(now_s, lease_s)]
+
+    def forget(self, replica: str) -> None:
+        """A replica ended, or was not seen for long."""
+        self._connection.execute(delete(REPLICAS).where(REPLICAS.c.replica == replica))
+
+
+def _lease(row: Row[Any]) -> Lease:
+    values = dict(zip(_LEASE, row, strict=True))
+    return Lease(**values | {"kind": Kind(values["kind"])})
+
+
+def database_time(connection: Connection) -> float | None:
+    """The server's clock in unix seconds, None where the database has none of its own."""
+    if connection.dialect.name == "sqlite":
+        return None
+    return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
