@@ -69,15 +69,16 @@ class Traces:
         return not parents or not self._rows(f"SELECT 1 FROM {ELEMENTS[table][0]} WHERE row_id = ?", parents[0][0])
 
     def _lost_deletes(self) -> Iterator[str]:
-        for (table, row), key in self._book.gone.items():
-            there = any(key in shop.keys(table) for shop in self._world.shops.values())
-            if key and there and not self._told_of(table, key):
+        names = dict(self._rows("SELECT id, name FROM shops"))
+        for (table, row), (shop_id, key) in self._book.gone.items():
+            there = key in self._world.shops[names[shop_id]].keys(table)
+            if key and there and not self._told_of(shop_id, table, key):
                 yield f"lost: {table}/{row} was deleted, and {key} is there"
 
-    def _told_of(self, resource: str, key: str) -> bool:
-        where = "WHERE resource = ? AND key = ?"
+    def _told_of(self, shop_id: int, resource: str, key: str) -> bool:
+        where = "WHERE shop_id = ? AND resource = ? AND key = ?"
         both = f"SELECT 1 FROM sync_conflicts {where} UNION ALL SELECT 1 FROM sync_refused_edits {where}"
-        return bool(self._rows(both, resource, key, resource, key))
+        return bool(self._rows(both, *(shop_id, resource, key) * 2))
 
     # --- equal but for what waits for a person -----------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ class Book:
     """What was typed: the last value of each field, and the rows that were deleted with the key they had."""
 
     values: dict[Made, str] = field(default_factory=dict)
-    gone: dict[tuple[str, int], str] = field(default_factory=dict)
+    gone: dict[tuple[str, int], tuple[int, str]] = field(default_factory=dict)  # whose it was, and its key
     edits: int = 0
 
 
@@ -220,7 +220,7 @@ class Typists:
         if row is not None:
             self._forget(table, row["row_id"])
             self.query(f"DELETE FROM {table} WHERE row_id = ?", row["row_id"])
-            self.book.gone[table, row["row_id"]] = str(row[KEYS[table]] or "")
+            self.book.gone[table, row["row_id"]] = (row["shop_id"], str(row[KEYS[table]] or ""))
             self._say(f"DELETE {table}/{row['row_id']} {row[KEYS[table]]}")
 
     def _forget(self, table: str, row: int) -> None:
