@@ -67,10 +67,31 @@ def _show(each: "ShopStatus", now: datetime) -> None:
     if each.shop.company_id is not None:
         columns = ("resource", "state", "last look", "bound", "rows", "shop", "hints", "parked")
         screen.say(screen.table(columns, [_row(resource, now) for resource in each.resources]))
+    _fresh(each)
     _edits(each)
     for need in each.needs:
         screen.say(Text.assemble(("  ! ", "bold red"), need.what))
         screen.say(Text.assemble("    ", ("Next: ", "bold"), need.command))
+
+
+def _fresh(each: "ShopStatus") -> None:
+    """The targets of freshness that are not met."""
+    from syncd.service.status import why_not
+    from syncd.service.words import duration
+
+    missed = [resource.reach for resource in each.resources if resource.reach and not resource.reach.is_met]
+    for reach in missed:
+        said = f"{reach.resource} within {duration(reach.target_s)}"
+        if reach.bound_s is None:
+            screen.say(Text(f"  fresh   {said}: {why_not(reach)}", style="dim"))
+            continue
+        can = f" cannot be met, {duration(reach.bound_s)} can: {why_not(reach)}"
+        screen.say(Text.assemble(("  fresh   ", "yellow"), said, can))
+        if reach.limit == "budget":
+            step = (
+                f"a higher fresh_s in [resources.{reach.resource}], or a higher [budget] leak_per_s if the shop allows"
+            )
+            screen.say(Text.assemble("    ", ("Next: ", "bold"), step))
 
 
 def _edits(each: "ShopStatus") -> None:

@@ -79,6 +79,13 @@ def _quick(resource: Resource, caps: Capabilities, cursor: Cursor) -> Choice:
     return Choice(Feed.WHOLE, "no filter is honoured and nothing cheaper is known")
 
 
+def shows_edits(resource: Resource, choice: Choice, caps: Capabilities) -> bool:
+    """Whether a look by this feed finds a record that was edited in the shop, and not new ones only."""
+    if choice.feed is Feed.WINDOW:
+        return caps.stamps_move and finds_changes(resource, choice.filter)
+    return choice.feed is not Feed.TAIL
+
+
 def calls_of(resource: Resource, choice: Choice, caps: Capabilities, cursor: Cursor, count: int | None) -> int | None:
     """How many calls the look costs when nothing changed; None where the length of the listing is not known.
 

@@ -3,13 +3,17 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from syncd.domain.cadence import Cadence, Every
+
 
 @dataclass(frozen=True, slots=True)
 class Cadences:
-    """How often one resource is looked at: quickly (cheapest feed) and completely (every record). Seconds."""
+    """When one resource is looked at: quickly (cheapest feed) and completely (every record). With a target `fresh_s`
+    the look that shows edits goes by that instead, as far as the call budget allows (`engine/freshness.py`)."""
 
-    quick_s: float = 60.0
-    walk_s: float = 6 * 3600.0
+    quick: Cadence = field(default_factory=lambda: Every(60.0))
+    walk: Cadence = field(default_factory=lambda: Every(6 * 3600.0))
+    fresh_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ class PullRules:
     def cadence(self, resource: str) -> Cadences:
         """The cadence of a resource."""
         return self.cadences.get(resource, self.default_cadence)
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether some resource is to be fresh within a time."""
+        return any(each.fresh_s is not None for each in self.cadences.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from syncd.domain.backoff import delay
+from syncd.domain.budget import Bucket
 from syncd.domain.cadence import next_due
 from syncd.domain.resource import Resource
 from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop
+from syncd.engine.freshness import reaches
 from syncd.engine.rules import PullRules, PushRules
 from syncd.engine.timetable import Job, Lane, first_due, timetable
 from syncd.engine.worker import ShopWorker
@@ -17,11 +19,13 @@ from syncd.errors import NeedsPerson, NotUnderstood, Retry
 from syncd.ports import Alarm, Clock, Dice, Disk, Log
 
 OpenWorker = Callable[[Shop], Awaitable[ShopWorker]]
+ReadBucket = Callable[[Shop], Awaitable[Bucket]]
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What each shop needs of the house. `open_worker` builds the worker of a shop: its tokens, budget, wire."""
+    """What each shop needs of the house. `open_worker` builds the worker of a shop: its tokens, budget, wire;
+    `read_bucket` tells how its call budget stands."""
 
     disk: Disk
     clock: Clock
@@ -31,6 +35,7 @@ class Keeping:
     rules: PullRules
     resources: Sequence[Resource]
     open_worker: OpenWorker
+    read_bucket: ReadBucket
     push_rules: PushRules = field(default_factory=PushRules)
 
 
@@ -87,12 +92,23 @@ class ShopLife:
         self._worker = await self._keeping.open_worker(self.shop)
         if self._stopped.is_set():
             self._worker.drain.set()
-        pushing = self._keeping.push_rules if self._worker.pusher is not None else None
-        jobs = timetable(self._keeping.resources, self._keeping.rules, pushing)
+        self._jobs = await self._timetable(self._worker)
         stored = await self._keeping.disk.state.run(lambda tx: tx.journal.due(self.shop.id))
         now, dice = self._keeping.clock.now(), self._keeping.dice
-        self._jobs = {job.name: job for job in jobs}
-        self._due = {job.name: first_due(job, stored.get(job.name), now, dice.random()) for job in jobs}
+        self._due = {job.name: first_due(job, stored, now, dice.random()) for job in self._jobs.values()}
+
+    async def _timetable(self, worker: ShopWorker) -> dict[str, Job]:
+        """The jobs by name. Targets of freshness hang on what is known of the shop by now."""
+        keeping, found = self._keeping, None
+        if keeping.rules.has_targets:
+            bucket, now = await keeping.read_bucket(self.shop), keeping.clock.now()
+            found = await keeping.disk.reader.run(
+                lambda tx: reaches(
+                    tx, self.shop.id, keeping.resources, keeping.rules, now, leak=bucket.leak, size=bucket.size
+                )
+            )
+        pushing = keeping.push_rules if worker.pusher is not None else None
+        return {job.name: job for job in timetable(keeping.resources, keeping.rules, pushing, found)}
 
     async def _work(self) -> None:
         """All lanes side by side. The first Retry or NeedsPerson of a lane stops the others between two pages."""
@@ -136,11 +152,14 @@ class ShopLife:
             return
         due_before = self._due[job.name]
         runs = await self._do(job)
+        if self._keeping.rules.has_targets and job.resource is not None and self._worker is not None:
+            self._jobs = await self._timetable(self._worker)
+            job = self._jobs[job.name]
         due_at = self._next(job, started_at, runs)
         if self._due[job.name] > due_before:
             due_at = min(due_at, self._due[job.name])  # nudged while it ran
         self._due[job.name] = due_at
-        await self._keeping.disk.state.run(lambda tx: tx.journal.save_due(self.shop.id, job.name, due_at))
+        await self._keeping.disk.state.run(lambda tx: tx.journal.save_due(self.shop.id, job.stored_as, due_at))
 
     async def _do(self, job: Job) -> list[Run]:
         worker = self._worker

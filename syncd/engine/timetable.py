@@ -1,11 +1,12 @@
 """What falls due for a shop, and when: jobs in lanes, so that a long fill never keeps edits or quick looks waiting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from syncd.domain.cadence import Cadence, due_at_start
+from syncd.domain.cadence import Cadence, Every, due_at_start, ever_due, stored_name
+from syncd.domain.freshness import Reach
 from syncd.domain.resource import Resource
 from syncd.engine.rules import PullRules, PushRules
 
@@ -29,23 +30,40 @@ class Job:
     place: int
     resource: Resource | None = None
 
+    @property
+    def stored_as(self) -> str:
+        """The name of its due moment among the stored ones."""
+        return stored_name(self.name, self.cadence)
 
-def timetable(resources: Sequence[Resource], rules: PullRules, push: PushRules | None) -> list[Job]:
-    """The jobs of a shop: answering hints, the quick and the complete look of each resource, and pushing."""
-    jobs = [Job("looks", Lane.QUICK, Cadence(rules.looks_s), 0)]
+
+def timetable(
+    resources: Sequence[Resource],
+    rules: PullRules,
+    push: PushRules | None,
+    reaches: Mapping[str, Reach] | None = None,
+) -> list[Job]:
+    """The jobs of a shop: answering hints, the quick and the complete look of each resource, and pushing. `reaches`
+    says how often those are looked at that have a target of freshness."""
+    jobs = [Job("looks", Lane.QUICK, Every(rules.looks_s), 0)]
     for place, resource in enumerate(resources, start=1):
         cadence = rules.cadence(resource.name)
-        jobs.append(Job(f"quick:{resource.name}", Lane.QUICK, Cadence(cadence.quick_s), place, resource))
-        jobs.append(Job(f"walk:{resource.name}", Lane.WALK, Cadence(cadence.walk_s), place, resource))
+        quick, walk = cadence.quick, cadence.walk
+        reach = (reaches or {}).get(resource.name)
+        if reach is not None and reach.by_walk:
+            walk = Every(reach.every_s)
+        elif reach is not None:
+            quick = Every(reach.every_s)
+        jobs.append(Job(f"quick:{resource.name}", Lane.QUICK, quick, place, resource))
+        jobs.append(Job(f"walk:{resource.name}", Lane.WALK, walk, place, resource))
     if push is not None:
-        jobs.append(Job("push", Lane.PUSH, Cadence(push.every_s), 0))
-        jobs.append(Job("scan", Lane.PUSH, Cadence(push.scan_s), 1))
+        jobs.append(Job("push", Lane.PUSH, Every(push.every_s), 0))
+        jobs.append(Job("scan", Lane.PUSH, Every(push.scan_s), 1))
     return jobs
 
 
-def first_due(job: Job, stored: datetime | None, now: datetime, luck: float) -> datetime:
+def first_due(job: Job, stored: Mapping[str, datetime], now: datetime, luck: float) -> datetime:
     """When a job is due as seen by a daemon that starts. What never ran in the walk lane is the first fill: at once,
     in the order of the resources."""
-    if stored is None and job.lane is not Lane.QUICK:
+    if job.lane is not Lane.QUICK and not ever_due(job.name, stored):
         return now
-    return due_at_start(job.cadence, stored, now, luck)
+    return due_at_start(job.cadence, stored.get(job.stored_as), now, luck)

@@ -39,6 +39,7 @@ async def run(house: House) -> None:
             rules=house.rules,
             resources=house.resources,
             open_worker=house.worker,
+            read_bucket=house.bucket,
             push_rules=house.push_rules,
         )
         supervisor = Supervisor(keeping, house.disk.local_signal)

@@ -1,10 +1,12 @@
 """What the settings mean for each part of the house: values in, values out."""
 
+from syncd.domain.cadence import Cadence, Cron, Every
 from syncd.domain.policy import Policy
 from syncd.domain.resource import Resource
 from syncd.domain.resources import BY_NAME, RESOURCES
 from syncd.engine.rules import Cadences, PullRules, PushRules
 from syncd.remote.settings import RemoteSettings
+from syncd.service.sections import PullSection
 from syncd.service.settings import Loaded
 
 
@@ -17,8 +19,16 @@ def enabled_resources(loaded: Loaded) -> tuple[Resource, ...]:
 def pull_rules(loaded: Loaded) -> PullRules:
     """The numbers that steer pulling, as the settings say."""
     pull = loaded.settings.pull
+    usual = Cadences(
+        quick=_cadence(pull, None, pull.quick_cron) or Every(pull.quick_s),
+        walk=_cadence(pull, None, pull.walk_cron) or Every(pull.walk_s),
+    )
     cadences = {
-        name: Cadences(quick_s=own.quick_s or pull.quick_s, walk_s=own.walk_s or pull.walk_s)
+        name: Cadences(
+            quick=_cadence(pull, own.quick_s, own.quick_cron) or usual.quick,
+            walk=_cadence(pull, own.walk_s, own.walk_cron) or usual.walk,
+            fresh_s=own.fresh_s,
+        )
         for name, own in loaded.settings.resources.items()
     }
     return PullRules(
@@ -29,8 +39,19 @@ def pull_rules(loaded: Loaded) -> PullRules:
         brake_share=pull.brake_share,
         looks_s=pull.looks_s,
         cadences=cadences,
-        default_cadence=Cadences(quick_s=pull.quick_s, walk_s=pull.walk_s),
+        default_cadence=usual,
     )
+
+
+def _cadence(pull: PullSection, every_s: float | None, line: str | None) -> Cadence | None:
+    if every_s is not None:
+        return Every(every_s)
+    if not line:
+        return None
+    from syncd.host.cron import crontab  # loads a scheduler: only where a line is given
+
+    read = crontab(line, pull.cron_zone)
+    return Cron(f"{read.line} {read.zone}", read.next_beat)
 
 
 def push_rules(loaded: Loaded) -> PushRules:

@@ -5,10 +5,10 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from syncd.domain.policy import WHOLE, Policy
 from syncd.domain.resources import BY_NAME
@@ -17,6 +17,26 @@ from syncd.service.words import meant
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("is not a time zone; write one as in Europe/Berlin") from error
+    return zone
+
+
+def _crontab_line(line: str) -> str:
+    if line:
+        from syncd.host.cron import crontab  # loads a scheduler: only where a line is given
+
+        crontab(line, "UTC")
+    return line
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+CrontabLine = Annotated[str, AfterValidator(_crontab_line)]
 
 
 class DatabaseSection(_Section):
@@ -55,17 +75,8 @@ class RemoteSection(_Section):
     tries: int = Field(default=5, ge=1, le=20)
     limit_header: str = "(?i)api-call-limit"
 
-    zone: str = "UTC"
+    zone: Zone = "UTC"
     ca_file: str = ""
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("is not a time zone; write one as in Europe/Berlin") from error
-        return zone
 
     @field_validator("limit_header")
     @classmethod
@@ -84,11 +95,28 @@ class BudgetSection(_Section):
     leak_per_s: float = Field(default=2.0, gt=0, le=100_000)
 
 
-class PullSection(_Section):
+class _Timed(_Section):
+    """A section that says when resources are looked at, each way of looking by an interval or a crontab line."""
+
+    @model_validator(mode="after")
+    def _one_cadence(self) -> Self:
+        given = {name for name in self.model_fields_set if getattr(self, name) not in (None, "")}
+        for one, other in (("quick_s", "quick_cron"), ("walk_s", "walk_cron"), ("fresh_s", "quick_s")):
+            if {one, other} <= given:
+                raise ValueError(f"{one} and {other} cannot both be given; take one of them out")
+        if {"fresh_s", "quick_cron"} <= given:
+            raise ValueError("fresh_s and quick_cron cannot both be given; take one of them out")
+        return self
+
+
+class PullSection(_Timed):
     """[pull]"""
 
     quick_s: float = Field(default=60.0, ge=1)
     walk_s: float = Field(default=21_600.0, ge=60)
+    quick_cron: CrontabLine = ""
+    walk_cron: CrontabLine = ""
+    cron_zone: Zone = "UTC"
     looks_s: float = Field(default=5.0, ge=0.1)
     audit_period_s: float = Field(default=7 * 86_400.0, ge=3600)
     overlap_s: float = Field(default=120.0, ge=0, le=86_400)
@@ -157,12 +185,15 @@ def listen_address(listen: str) -> tuple[str, int]:
     return (found[1] or found[2], int(found[3])) if found else ("", -1)
 
 
-class ResourceSection(_Section):
+class ResourceSection(_Timed):
     """[resources.NAME]; None takes the value of [pull] or [push], or the default policy."""
 
     enabled: bool = True
     quick_s: float | None = Field(default=None, ge=1)
     walk_s: float | None = Field(default=None, ge=60)
+    quick_cron: CrontabLine | None = None
+    walk_cron: CrontabLine | None = None
+    fresh_s: float | None = Field(default=None, ge=5)
     create_quiet_s: float | None = Field(default=None, ge=0)
     policy: Literal["remote", "local", "manual"] | None = None
     fields: dict[str, str] = {}

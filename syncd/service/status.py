@@ -7,24 +7,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from syncd.domain.budget import Bucket
+from syncd.domain.cadence import wait_s
 from syncd.domain.capability import Capabilities
-from syncd.domain.cursor import Cursor, Feed
-from syncd.domain.feeds import choose, finds_changes, pages_of
+from syncd.domain.cursor import Cursor
+from syncd.domain.feeds import choose, pages_of, shows_edits
+from syncd.domain.freshness import Limit, Reach
 from syncd.domain.ledger import Brake, Parked
 from syncd.domain.resource import Resource
 from syncd.domain.run import Run
 from syncd.domain.shop import Shop, ShopState
 from syncd.domain.token import TokenPhase
 from syncd.engine.budget_transactions import Spent, bucket_now, spent
+from syncd.engine.freshness import reaches
 from syncd.engine.vault_transactions import TokenHealth, health, load
 from syncd.ports import MirrorTx, StateTx
 from syncd.service import edits as people
 from syncd.service import shops
 from syncd.service.edits import Edits, Need
 from syncd.service.wire import House, bucket_key
+from syncd.service.words import amount, duration
 
 VERSION: Final = 1
 _RUNS: Final = 40
@@ -33,7 +37,8 @@ _HOURS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class ResourceStatus:
-    """One resource. `lag_s` is the age of the last look; within `bound_s` an edit in the shop is found. Seconds."""
+    """One resource. `lag_s` is the age of the last look; within `bound_s` an edit in the shop is found. Seconds.
+    `reach` is what becomes of its target of freshness, where it has one."""
 
     resource: Resource
     cursor: Cursor
@@ -44,6 +49,7 @@ class ResourceStatus:
     brake: Brake | None
     lag_s: float | None
     bound_s: float
+    reach: Reach | None = None
 
     @property
     def state(self) -> str:
@@ -92,20 +98,27 @@ async def status_now(house: House, name: str | None = None) -> tuple[list[ShopSt
 
 async def _shop(house: House, shop: Shop) -> ShopStatus:
     now = house.clock.now()
-    resources, parked = await house.disk.reader.run(partial(_mirror_side, house=house, shop=shop, now=now))
+    limits = await house.bucket(shop)
+    resources, parked = await house.disk.reader.run(
+        partial(_mirror_side, house=house, shop=shop, now=now, limits=limits)
+    )
     bucket, tokens, calls, runs = await house.disk.state.run(partial(_state_side, shop=shop, now=now))
     found = await house.disk.reader.run(lambda tx: people.edits(tx, shop))
     needs = (*_needs(shop, tokens, resources, parked), *found.needs)
     return ShopStatus(shop, bucket, tokens, tuple(resources), tuple(parked), tuple(calls), tuple(runs), found, needs)
 
 
-def _mirror_side(tx: MirrorTx, house: House, shop: Shop, now: datetime) -> tuple[list[ResourceStatus], list[Parked]]:
+def _mirror_side(
+    tx: MirrorTx, house: House, shop: Shop, now: datetime, limits: Bucket
+) -> tuple[list[ResourceStatus], list[Parked]]:
     parked = tx.books.parked(shop.id)
     brakes = {brake.resource: brake for brake in tx.books.brakes(shop.id)}
     depth = tx.hints.depth(shop.id)
+    fresh = reaches(tx, shop.id, house.resources, house.rules, now, leak=limits.leak, size=limits.size)
     found = []
     for resource in house.resources:
         cursor, caps = tx.books.cursor(shop.id, resource.name), tx.books.capabilities(shop.id, resource.name)
+        reach = fresh.get(resource.name)
         found.append(
             ResourceStatus(
                 resource,
@@ -116,22 +129,24 @@ def _mirror_side(tx: MirrorTx, house: House, shop: Shop, now: datetime) -> tuple
                 parked=sum(item.resource == resource.name for item in parked),
                 brake=brakes.get(resource.name),
                 lag_s=(now - cursor.looked_at).total_seconds() if cursor.looked_at else None,
-                bound_s=_bound_s(house, resource, cursor, caps, now),
+                bound_s=_bound_s(house, resource, cursor, caps, now, reach),
+                reach=reach,
             )
         )
     return found, parked
 
 
-def _bound_s(house: House, resource: Resource, cursor: Cursor, caps: Capabilities | None, now: datetime) -> float:
+def _bound_s(
+    house: House, resource: Resource, cursor: Cursor, caps: Capabilities | None, now: datetime, reach: Reach | None
+) -> float:
     """A quick look that shows changes bounds it; else only the complete one does."""
+    if reach is not None and reach.bound_s is not None:
+        return reach.bound_s
     cadence = house.rules.cadence(resource.name)
     if caps is None or cursor.filled_at is None:
-        return cadence.walk_s
+        return wait_s(cadence.walk, now)
     choice = choose(resource, caps, cursor, quick=True, audit_period=house.rules.audit_period, now=now)
-    shows = choice.feed in (Feed.WHOLE, Feed.TRIMMED) or (
-        choice.feed is Feed.WINDOW and caps.stamps_move and finds_changes(resource, choice.filter)
-    )
-    return cadence.quick_s if shows else cadence.walk_s
+    return wait_s(cadence.quick if shows_edits(resource, choice, caps) else cadence.walk, now)
 
 
 def _state_side(
@@ -166,6 +181,24 @@ def _needs(
         what = f"{len(items)} of {name} parked, first {where}: {first.reason}"
         needs.append(Need(what, f"syncd pull {shop.name} --resource {name}    (after it is right in the shop)"))
     return needs
+
+
+def why_not(reach: Reach) -> str:
+    """Why a target of freshness is not met, in words."""
+    look = f"a look takes {amount(reach.calls or 0, 'call')}"
+    match reach.limit:
+        case Limit.NONE:
+            return ""
+        case Limit.UNKNOWN:
+            return "what a look costs is known after the first complete walk"
+        case Limit.BUDGET:
+            return f"{look}, and the call budget leaves {reach.calls_per_s * 60:,.3g} calls a minute for it"
+        case Limit.LOOK:
+            return f"{look}, and those {duration(reach.wait_s)}"
+        case Limit.LANE:
+            return f"it may have to wait for a look at {reach.behind}, in all {duration(reach.wait_s)}"
+        case _:
+            assert_never(reach.limit)
 
 
 # --- for scripts -----------------------------------------------------------------------------------------------------
@@ -220,13 +253,25 @@ def _resource_json(each: ResourceStatus) -> dict[str, Any]:
         "walked_at": _time(each.cursor.walked_at),
         "filled_at": _time(each.cursor.filled_at),
         "lag_s": _span(each.lag_s),
-        "bound_s": each.bound_s,
+        "bound_s": _span(each.bound_s),
+        "fresh": None if each.reach is None else _reach_json(each.reach),
         "rows_local": each.rows,
         "rows_remote": each.cursor.remote_count,
         "hints": each.hints,
         "parked": each.parked,
         "brake": each.brake.reason if each.brake and not each.brake.approved else None,
         "walk": {"feed": walk[0], "page": walk[1], "pages": walk[2]} if walk else None,
+    }
+
+
+def _reach_json(reach: Reach) -> dict[str, Any]:
+    return {
+        "target_s": reach.target_s,
+        "bound_s": _span(reach.bound_s),
+        "every_s": _span(reach.every_s),
+        "met": reach.is_met,
+        "calls_a_look": reach.calls,
+        "why_not": "" if reach.is_met else why_not(reach),
     }
 
 

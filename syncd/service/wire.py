@@ -14,8 +14,9 @@ from typing import Final
 import httpx
 import structlog
 
+from syncd.domain.budget import Bucket
 from syncd.domain.shop import Shop
-from syncd.engine.budget_transactions import BudgetRules
+from syncd.engine.budget_transactions import BudgetRules, bucket_now
 from syncd.engine.budgeter import Budgeter
 from syncd.engine.hands import Hands
 from syncd.engine.looks import Looker
@@ -146,6 +147,12 @@ class House:
     async def worker(self, shop: Shop) -> ShopWorker:
         """The worker of a shop; see `place`."""
         return (await self.place(shop)).worker
+
+    async def bucket(self, shop: Shop) -> Bucket:
+        """How the call budget of a shop stands; before its first call, what the settings say."""
+        stored = await self.disk.state.run(lambda tx: bucket_now(tx, bucket_key(shop)))
+        rules = self.budget_rules
+        return stored or Bucket.first(size=rules.size, leak=rules.leak, t=self.clock.wall())
 
     def drain(self) -> None:
         """Let every worker stop after the page in hand."""

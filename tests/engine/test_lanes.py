@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, cast
 
-from syncd.domain.cadence import Cadence
+from syncd.domain.cadence import Every
 from syncd.domain.resources import BY_NAME
 from syncd.domain.shop import Shop
 from syncd.engine.shop_life import ShopLife
@@ -35,7 +35,7 @@ def test_a_lane_that_waited_leaves_the_resource_to_the_lane_that_took_it_meanwhi
         worker, products = Busy(), BY_NAME["products"]
         life = ShopLife(cast(Any, None), Shop(1, "demo", "https://x", "https://x", "c", "http://127.0.0.1/", ()))
         life._worker = cast(Any, worker)
-        jobs = [Job(lane.value, lane, Cadence(60.0), 1, products) for lane in (Lane.QUICK, Lane.WALK)]
+        jobs = [Job(lane.value, lane, Every(60.0), 1, products) for lane in (Lane.QUICK, Lane.WALK)]
         await asyncio.gather(*(life._do(job) for job in jobs))
         assert worker.most == 1
 

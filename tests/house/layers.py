@@ -30,7 +30,7 @@ OUTSIDERS: dict[str, tuple[str, ...]] = {
     "psycopg": ("syncd/store/",),
     "pysqlite3": ("syncd/store/",),
     "httpx": ("syncd/remote/", "syncd/simulator/", "syncd/service/wire.py"),
-    "apscheduler": ("syncd/host/alarm.py",),
+    "apscheduler": ("syncd/host/",),
     "structlog": ("syncd/host/", "syncd/remote/", "syncd/store/", "syncd/engine/", "syncd/service/"),
     "cryptography": ("syncd/host/",),
     "pydantic": ("syncd/service/",),

@@ -3,12 +3,15 @@
 import os
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from syncd.domain.cadence import Cron, Every
 from syncd.errors import SettingsProblem
 from syncd.service.installation import default_settings, shown_url
+from syncd.service.rules import pull_rules
 from syncd.service.settings import Settings, load
 
 
@@ -94,6 +97,18 @@ MISTAKES = [
     ('[pull]\npage_rows_max = "x"', "pull.page_rows_max", "must be a whole number"),
     ('[remote]\nlimit_header = "("', "remote.limit_header", "regular expression"),
     ('[remote]\nzone = "Moon/Base"', "remote.zone", "Europe/Berlin"),
+    (
+        '[pull]\nquick_cron = "61 * * * *"',
+        "pull.quick_cron",
+        "the last value (61) is higher than the maximum value (59)",
+    ),
+    ('[pull]\nwalk_cron = "0 3 * *"', "pull.walk_cron", "has 4 fields; write minute, hour, day, month and weekday"),
+    ('[pull]\nwalk_cron = "0 3 31 2 *"', "pull.walk_cron", "no moment that ever comes"),
+    ('[pull]\ncron_zone = "Berlin"', "pull.cron_zone", "Europe/Berlin"),
+    ('[resources.orders]\nwalk_cron = "0 3 * * caturday"', "resources.orders.walk_cron", "is no weekday"),
+    ('[resources.orders]\nquick_s = 9\nquick_cron = "* * * * *"', "resources.orders", "cannot both be given"),
+    ("[resources.orders]\nquick_s = 9\nfresh_s = 60", "resources.orders", "fresh_s and quick_s cannot both be given"),
+    ("[resources.orders]\nfresh_s = 1", "resources.orders.fresh_s", "greater than or equal to 5, not 1"),
     ('[database]\nurl = "sqlite://"', "database.url", "sqlite:///mirror.db"),
     ('[database]\nurl = "mysql://u:pw0rd@h/d"', "database.url", "postgresql://"),
 ]
@@ -135,3 +150,26 @@ def test_a_file_that_is_no_toml_names_the_line(tmp_path: Path) -> None:
 def test_an_address_is_shown_without_its_password() -> None:
     assert shown_url("postgresql+psycopg://me:p%40ss@h:5432/d") == "postgresql+psycopg://me@h:5432/d"
     assert shown_url("sqlite:////srv/m.db") == "/srv/m.db"
+
+
+def test_a_resource_goes_by_its_own_times_before_those_of_all(tmp_path: Path) -> None:
+    said = """
+[pull]
+quick_cron = "*/5 8-20 * * mon-fri"
+cron_zone = "Europe/Berlin"
+[resources.orders]
+quick_s = 30
+walk_cron = "0 3 * * *"
+[resources.prices]
+fresh_s = 120
+"""
+    rules = pull_rules(load(_written(tmp_path, said)))
+    assert rules.cadence("orders").quick == Every(30)
+    walk, usual = rules.cadence("orders").walk, rules.cadence("products")
+    assert isinstance(walk, Cron)
+    assert walk.text == "0 3 * * * Europe/Berlin"
+    assert walk.next_beat(datetime(2026, 7, 1, tzinfo=UTC)) == datetime(2026, 7, 1, 1, tzinfo=UTC)
+    assert isinstance(usual.quick, Cron)
+    assert usual.walk == Every(21_600)
+    assert (rules.cadence("prices").fresh_s, usual.fresh_s) == (120, None)
+    assert rules.has_targets
