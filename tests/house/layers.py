@@ -4,7 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 
-from tests.house.sources import Source
+from tests.house.sources import Source, walk
 
 # Each floor and what of syncd it may name. A floor may always name itself and `syncd` (for the version).
 FLOORS: dict[str, frozenset[str]] = {
@@ -80,9 +80,9 @@ def _outside(source: Source, node: ast.AST, package: str) -> Iterator[str]:
         yield source.at(node, f"{package} is named only in {', '.join(places)}")
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+def _imports(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
     """Each imported module, those inside functions and under TYPE_CHECKING too."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node, alias.name

@@ -4,7 +4,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -57,8 +57,14 @@ def sources() -> tuple[Source, ...]:
     return tuple(source(name, (ROOT / name).read_text()) for name in tracked_files() if name.endswith(".py"))
 
 
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(tree):
+@lru_cache(maxsize=2)  # the files are checked one after the other, each by a dozen checks
+def walk(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """`ast.walk`, paid once a file."""
+    return tuple(ast.walk(tree))
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -73,10 +79,11 @@ def within(body: list[ast.stmt]) -> Iterator[ast.AST]:
             waiting.extend(ast.iter_child_nodes(node))
 
 
-def imported_names(tree: ast.AST) -> dict[str, str]:
+@lru_cache(maxsize=2)
+def imported_names(tree: ast.Module) -> dict[str, str]:
     """What each imported name stands for: `from datetime import datetime as d` gives datetime.datetime."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 bound = alias.asname or alias.name.split(".")[0]

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.house.sources import Source, dotted, functions, imported_names, within
+from tests.house.sources import Source, dotted, functions, imported_names, walk, within
 
 LINES_MAX = 300
 # Descriptions, not code: of the resources and of their tables. One place each, as long as what they describe.
@@ -88,9 +88,9 @@ def _names(source: Source) -> Iterator[str]:
             yield source.at(node, f"`{name}`: leave out `do_`")
 
 
-def _defined(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+def _defined(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
     """Names that this file gives: classes, functions, parameters, variables, attributes."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node, node.name
         elif isinstance(node, ast.arg):
@@ -103,7 +103,7 @@ def _defined(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
 
 def _banned(source: Source) -> Iterator[str]:
     names = imported_names(source.tree)
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         name = dotted(node, names) if isinstance(node, ast.Attribute | ast.Name) else None
         if name in BANNED_CALLS:
             instead, allowed = BANNED_CALLS[name]
@@ -116,7 +116,7 @@ def _luck(source: Source) -> Iterator[str]:
     if source.where.startswith(_HOST):
         return
     names = imported_names(source.tree)
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         name = (dotted(node, names) if isinstance(node, ast.Attribute | ast.Name) else None) or ""
         allowed = _LUCK_MODULES.get(name.split(".")[0])
         if allowed is not None and "." in name and name not in allowed:
@@ -127,7 +127,7 @@ def _luck(source: Source) -> Iterator[str]:
 
 def _stubs(source: Source) -> Iterator[str]:
     names = imported_names(source.tree)
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.Name) and node.id == "NotImplementedError":
             yield source.at(node, "what is landed is finished; a Protocol in syncd.ports says what is to come")
         if isinstance(node, ast.ClassDef) and not any(
@@ -150,7 +150,7 @@ def _is_empty(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def _sets(source: Source) -> Iterator[str]:
     """Loops over a set that is written in the loop: their order differs from process to process."""
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             over = node.iter
             is_call = isinstance(over, ast.Call) and isinstance(over.func, ast.Name)
@@ -161,7 +161,7 @@ def _sets(source: Source) -> Iterator[str]:
 
 
 def _forgotten_tasks(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             called = node.value.func
             owner = called.value if isinstance(called, ast.Attribute) else None
@@ -176,7 +176,7 @@ def _forgotten_tasks(source: Source) -> Iterator[str]:
 
 def _pure(source: Source) -> Iterator[str]:
     if source.where.startswith(_PURE):
-        for node in ast.walk(source.tree):
+        for node in walk(source.tree):
             if isinstance(node, ast.Await | ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith):
                 yield source.at(node, "domain is pure: nothing waits here")
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open":
@@ -185,7 +185,7 @@ def _pure(source: Source) -> Iterator[str]:
 
 def _swallowed(source: Source) -> Iterator[str]:
     """`except Exception` around an await hides bugs as faults. With a bare raise at the end it cleans up."""
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if not isinstance(node, ast.Try | ast.TryStar):
             continue
         waits = any(isinstance(n, ast.Await | ast.AsyncFor | ast.AsyncWith) for n in within(node.body))
@@ -202,7 +202,7 @@ def _swallowed(source: Source) -> Iterator[str]:
 
 def _patches(source: Source) -> Iterator[str]:
     instead = "hand over another transport, clock, dice or database"
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = [a.name for a in node.names] + [getattr(node, "module", None) or ""]
             if any(module.startswith("unittest.mock") for module in modules) or modules == [
@@ -221,7 +221,7 @@ def _patches(source: Source) -> Iterator[str]:
 
 def _test_sleeps(source: Source) -> Iterator[str]:
     names = imported_names(source.tree)
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, ast.Attribute | ast.Name) and dotted(node, names) == "time.sleep":
             yield source.at(
                 node, "time.sleep: wait for the event itself (process.wait, Event.wait, a poll of the clock)"
