@@ -67,6 +67,7 @@ class Budgeter:
         self._late: list[Correction] = []
         self._size_is_settled = False
         self.waited: dict[str, Waited] = {}
+        self.refusals = 0  # 429s that this process met
 
     async def ticket(self, purpose: Purpose, calls: int = 1) -> int:
         """Wait until `calls` calls may leave; return the ticket of the first. Raises DatabaseBusy.
@@ -90,6 +91,7 @@ class Budgeter:
 
     async def refused(self, after_s: float | None, *, had_header: bool) -> None:
         """Take in a 429; `after_s` is its Retry-After, None where it has none."""
+        self.refusals += 1
         await self._correct(lambda bucket, t: refused(bucket, after_s, had_header, t))
 
     async def unserved(self, after_s: float | None) -> None:

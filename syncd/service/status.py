@@ -129,14 +129,14 @@ def _mirror_side(
                 parked=sum(item.resource == resource.name for item in parked),
                 brake=brakes.get(resource.name),
                 lag_s=(now - cursor.looked_at).total_seconds() if cursor.looked_at else None,
-                bound_s=_bound_s(house, resource, cursor, caps, now, reach),
+                bound_s=bound_s(house, resource, cursor, caps, now, reach),
                 reach=reach,
             )
         )
     return found, parked
 
 
-def _bound_s(
+def bound_s(
     house: House, resource: Resource, cursor: Cursor, caps: Capabilities | None, now: datetime, reach: Reach | None
 ) -> float:
     """A quick look that shows changes bounds it; else only the complete one does."""

@@ -154,6 +154,11 @@ class House:
         rules = self.budget_rules
         return stored or Bucket.first(size=rules.size, leak=rules.leak, t=self.clock.wall())
 
+    def refusals(self, shop: Shop) -> int:
+        """How many 429s of a shop this process met."""
+        place = self._places.get(shop.id)
+        return 0 if place is None else place.budgeter.refusals
+
     def drain(self) -> None:
         """Let every worker stop after the page in hand."""
         self.draining.set()

@@ -61,12 +61,7 @@ class Books:
     def cursor(self, shop_id: int, resource: str) -> Cursor:
         """Our place in the resource's feeds; the first one where nothing is stored."""
         row = self._one(CURSORS, shop_id, resource)
-        if row is None:
-            return Cursor()
-        walk = None
-        if row["feed"] is not None:
-            walk = Walk(**{name: row[name] for name in _WALK} | {"feed": Feed(row["feed"])})
-        return Cursor(walk=walk, **{name: row[name] for name in _REST})
+        return Cursor() if row is None else cursor_of(row)
 
     def save_cursor(self, shop_id: int, resource: str, cursor: Cursor) -> None:
         """Store our place; in the same transaction as the page that it stands for."""
@@ -139,6 +134,14 @@ class Books:
     def _one(self, table: Any, shop_id: int, resource: str) -> Any:
         found = select(table).where(table.c.shop_id == shop_id, table.c.resource == resource)
         return self._connection.execute(found).mappings().first()
+
+
+def cursor_of(row: Any) -> Cursor:
+    """The cursor that a row holds."""
+    walk = None
+    if row["feed"] is not None:
+        walk = Walk(**{name: row[name] for name in _WALK} | {"feed": Feed(row["feed"])})
+    return Cursor(walk=walk, **{name: row[name] for name in _REST})
 
 
 def _shop(row: Any) -> Shop:

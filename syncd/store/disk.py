@@ -106,37 +106,37 @@ class MirrorTransaction:
 
 
 class StateTransaction:
-    """`ports.StateTx` on one connection."""
+    """`ports.StateTx` on one connection. `connection` is for the reports of this package only."""
 
     def __init__(self, connection: Connection, clock: Clock, *, simulated: bool) -> None:
-        self._connection = connection
+        self.connection = connection
         self._clock = clock
         self._simulated = simulated
 
     def now(self) -> float:
         """Unix seconds on the database's clock; ours where it has none, or where time is simulated."""
-        own = None if self._simulated else database_time(self._connection)
+        own = None if self._simulated else database_time(self.connection)
         return self._clock.wall() if own is None else own
 
     @property
     def budget(self) -> BudgetTable:
         """Buckets and accounts of calls."""
-        return Buckets(self._connection)
+        return Buckets(self.connection)
 
     @property
     def vault(self) -> VaultTable:
         """Token rows."""
-        return Vault(self._connection)
+        return Vault(self.connection)
 
     @property
     def journal(self) -> Journal:
         """Runs and due times."""
-        return Runs(self._connection)
+        return Runs(self.connection)
 
     @property
     def pushes(self) -> PushJournal:
         """The push journal, and passwords of new customers."""
-        return Pushes(self._connection)
+        return Pushes(self.connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +147,13 @@ class StoreDisk:
     mirror: StoreWriter[MirrorTransaction] | InlineWriter[MirrorTransaction]
     state: StoreWriter[StateTransaction] | InlineWriter[StateTransaction]
     reader: StoreWriter[MirrorTransaction] | InlineWriter[MirrorTransaction]
+    state_reader: StoreWriter[StateTransaction] | InlineWriter[StateTransaction]
     local_signal: PollingSignal
 
     def close(self) -> None:
         """Close every connection. Nothing may be run afterwards."""
         self.local_signal.close()
-        for writer in (self.mirror, self.state, self.reader):
+        for writer in (self.mirror, self.state, self.reader, self.state_reader):
             writer.close()
 
 
@@ -187,6 +188,7 @@ def open_disk(
         mirror=writer(House.MIRROR, Use.WRITE, partial(make_mirror, hold=True)),
         state=writer(House.STATE, Use.WRITE, make_state),
         reader=reader,
+        state_reader=writer(House.STATE, Use.READ, make_state),
         local_signal=_signal(where, reader, clock, simulated=simulated),
     )
 

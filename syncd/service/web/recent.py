@@ -1,34 +1,43 @@
-"""An answer that many ask for and that costs something: worked out once for all who ask within a while."""
+"""An answer that many ask for and that costs something: worked out once for all who ask within a while.
+
+A database that hangs hangs nobody here: who asks waits for so long and no longer, and it is not asked again meanwhile.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from syncd.errors import DatabaseBusy
 from syncd.ports import Clock
 
 T = TypeVar("T")
+PATIENCE_S = 8.0
 
 
 class Recent(Generic[T]):
-    """Keeps an answer for `keep_s` seconds; who asks while it is worked out waits for the same one."""
+    """Keeps an answer for `keep_s` seconds from when it was begun."""
 
     def __init__(self, clock: Clock, keep_s: float, work_out: Callable[[], Awaitable[T]]) -> None:
         self._clock = clock
         self._keep_s = keep_s
         self._work_out = work_out
-        self._turn = asyncio.Lock()
-        self._kept: tuple[float, T] | None = None
+        self._begun_at = 0.0
+        self._task: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
-        """The answer, at most `keep_s` old. Raises what working it out raises, and keeps no such outcome."""
-        async with self._turn:
-            now = self._clock.monotonic()
-            if self._kept is not None and now - self._kept[0] < self._keep_s:
-                return self._kept[1]
-            answer = await self._work_out()
-            self._kept = (self._clock.monotonic(), answer)
-            return answer
+        """The answer. Raises what working it out raises, and DatabaseBusy where it takes too long."""
+        task, now = self._task, self._clock.monotonic()
+        if task is None or (task.done() and (now - self._begun_at >= self._keep_s or task.exception() is not None)):
+            self._begun_at = now
+            task = self._task = asyncio.ensure_future(self._worked_out())
+        await asyncio.wait([task], timeout=PATIENCE_S)
+        if not task.done():
+            raise DatabaseBusy("the database does not answer", hint="syncd doctor")
+        return task.result()
 
     def forget(self) -> None:
         """Whoever asks next gets a new answer."""
-        self._kept = None
+        self._task = None
+
+    async def _worked_out(self) -> T:
+        return await self._work_out()

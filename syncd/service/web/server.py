@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from prometheus_client import CollectorRegistry
 
 from syncd.service.sections import listen_address
 from syncd.service.web.app import build
+from syncd.service.web.loop_lag import LoopLag
 from syncd.service.wire import House
 
 UNIX: Final = "unix:"
@@ -69,10 +71,11 @@ async def open_face(house: House, beat_age_s: Callable[[], float]) -> AsyncItera
     if door is None:
         yield Face()
         return
-    where = _shown(listen, door)
+    where, registry = _shown(listen, door), CollectorRegistry()
+    lag = LoopLag(house.clock, registry)
     server = _Server(
         uvicorn.Config(
-            build(house, beat_age_s),
+            build(house, beat_age_s, registry),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -84,11 +87,13 @@ async def open_face(house: House, beat_age_s: Callable[[], float]) -> AsyncItera
         )
     )
     async with asyncio.TaskGroup() as group:
+        watch = group.create_task(lag.watch())
         face = Face(server, group.create_task(server.serve([door])), where)
         house.log.info("web.listening", at=where)
         try:
             yield face
         finally:
+            watch.cancel()
             await face.stop()
             _cleared(listen)
 

@@ -1,0 +1,15 @@
+"""Installations that many tests look at; each is made once per process, for they cost seconds."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.web.stage import Stage, healthy, stage
+
+
+@pytest.fixture(scope="session")
+def well(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Two shops, mirrored; all is well."""
+    with stage(tmp_path_factory.mktemp("well"), "shop-a", "shop-b") as at:
+        healthy(at, "shop-a", "shop-b")
+        yield at
