@@ -6,23 +6,19 @@ until one of the two has it. Must not know when or why a pair is exchanged: that
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
-from math import isfinite
 from typing import Final
 
 from syncd.domain.backoff import delay
 from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
-from syncd.domain.token import SealedTokens, TokenPhase, TokenSet
+from syncd.domain.token import SealedTokens, TokenSet
+from syncd.engine.errand import DeskErrand, seal
 from syncd.engine.vault_transactions import forget, load, store
 from syncd.errors import DatabaseBusy, DiskProblem, SchemaProblem
-from syncd.ports import Clock, Dice, Exchange, ExchangeLock, Granted, Log, Sealer, Spill, StateTx, Writer
+from syncd.ports import Clock, Dice, Exchange, ExchangeLock, Log, Sealer, Spill, StateTx, Writer
+from syncd.ports.errand import Errand, Fetched
 
-LIFETIME_S: Final = 1800.0
-"""The life of an access token where the shop tells none (the reference: 30 minutes)."""
-_LIFETIME_LEAST_S: Final = 60.0
-_LIFETIME_MOST_S: Final = 366 * 86_400.0
 _EVERY_GENERATION: Final = 2**62
 
 
@@ -34,7 +30,8 @@ class TokenRules:
     `exchange_s` is the longest time that an exchange can take: no interrupted one is tried again before. `again_s`
     is the pause after a renewal that failed while the old token still works, `doubt_s` within which a token that
     the shop refuses right after issuing it is not renewed again. Clocks of two machines may differ by `skew_s`.
-    `store_tries` is how often storing a spilled pair is tried.
+    `store_tries` is how often storing a spilled pair is tried. Whoever stops waits `leave_s` for an exchange that comes
+    to its end without us.
     """
 
     ahead_s: float = 300.0
@@ -43,6 +40,7 @@ class TokenRules:
     again_s: float = 15.0
     doubt_s: float = 60.0
     skew_s: float = 120.0
+    leave_s: float = 5.0
     store_tries: int = 8
     store_base_s: float = 0.2
     store_max_s: float = 5.0
@@ -50,13 +48,16 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """What a rotation works with: the token endpoint, the rows, the seal, the spill and the lock."""
+    """What a rotation works with: the token endpoint, the rows, the seal, the spill and the lock.
+
+    `errand` None exchanges in this process."""
 
     exchange: Exchange
     state: Writer[StateTx]
     sealer: Sealer
     spill: Spill
     lock: ExchangeLock
+    errand: Errand | None = None
 
 
 class Pairs:
@@ -71,6 +72,7 @@ class Pairs:
         self._rules = rules
         self.calm = asyncio.Event()
         self.calm.set()
+        self.errand: Errand = vault.errand or DeskErrand(vault.exchange, vault.sealer, vault.spill, self._unspilled)
 
     async def row(self) -> SealedTokens | None:
         """Return the row as it is stored."""
@@ -83,7 +85,7 @@ class Pairs:
 
     def probe(self, generation: int) -> None:
         """Make sure that sealing works, before anything is spent. Raises KeyProblem."""
-        self._seal("probe", Secret(""), generation)
+        seal(self._vault.sealer, self._shop.id, "probe", Secret(""), generation)
 
     async def take_in_spill(self) -> None:
         """Store the pair that the database could not take at the time; a newer generation wins over any phase."""
@@ -94,15 +96,12 @@ class Pairs:
                     self._log.info("vault.taken_in", shop=self._shop.name, generation=spilled.generation)
                 self._emptied(spilled)
 
-    async def keep(self, granted: Granted, generation: int, begun_at: datetime) -> SealedTokens:
-        """Make a new pair durable, in the spill first and then in the database; return the row that stands.
-
-        From here to the end of the first of the two the pair exists in memory only, so nothing may be waited for in
-        between.
-        """
-        fresh = self._sealed(granted, generation, begun_at)
-        is_spilled = self._spilled(fresh)
-        attempt = 0
+    async def keep(self, fetched: Fetched) -> SealedTokens:
+        """Store a new pair; return the row that stands. One that is not spilled is in memory only: it is tried until
+        spill or database has it."""
+        fresh, is_spilled, attempt = fetched.row, fetched.is_spilled, 0
+        if is_spilled and self.errand.outlives:
+            self.calm.set()
         while (standing := await self._stored(fresh, is_spilled, attempt)) is None:
             attempt += 1
             is_spilled = is_spilled or self._spilled(fresh)
@@ -128,9 +127,12 @@ class Pairs:
         try:
             self._vault.spill.append(fresh)
         except DiskProblem as error:
-            self._log.error("vault.unspilled", shop=self._shop.name, reason=error.message)
+            self._unspilled(error.message)
             return False
         return True
+
+    def _unspilled(self, reason: str) -> None:
+        self._log.error("vault.unspilled", shop=self._shop.name, reason=reason)
 
     def _emptied(self, stored: SealedTokens) -> None:
         try:
@@ -138,24 +140,6 @@ class Pairs:
         except DiskProblem as error:
             # Harmless: the database holds this generation, and takes in only newer ones.
             self._log.warning("vault.spill_stays", shop=self._shop.name, reason=error.message)
-
-    def _sealed(self, granted: Granted, generation: int, begun_at: datetime) -> SealedTokens:
-        told_s = granted.lifetime_s if isfinite(granted.lifetime_s) else LIFETIME_S
-        # Counted from before the exchange, so that our figure is never later than the shop's.
-        expires_at = begun_at + timedelta(seconds=min(max(_LIFETIME_LEAST_S, told_s), _LIFETIME_MOST_S))
-        return SealedTokens(
-            shop_id=self._shop.id,
-            generation=generation,
-            phase=TokenPhase.READY,
-            access=self._seal("access", granted.access, generation),
-            refresh=self._seal("refresh", granted.refresh, generation),
-            issued_at=begun_at,
-            expires_at=expires_at,
-        )
-
-    def _seal(self, field: str, secret: Secret, generation: int) -> str:
-        plain = secret.reveal().encode("utf-8", "surrogatepass")  # nothing may fail between answer and spill
-        return self._vault.sealer.seal(plain, shop=self._shop.id, field=field, generation=generation)
 
     def unseal(self, row: SealedTokens, field: str, sealed: str) -> Secret:
         """Unseal one token of a row. Raises KeyProblem."""

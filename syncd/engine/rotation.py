@@ -26,7 +26,8 @@ from syncd.errors import (
     SyncdError,
     Throttled,
 )
-from syncd.ports import Clock, Dice, Granted, Log
+from syncd.ports import Clock, Dice, Log, StateTx
+from syncd.ports.errand import Fetched, Order
 
 
 class Rotation:
@@ -41,6 +42,7 @@ class Rotation:
         self._hint = f"Authorise the shop again: syncd auth login {shop.name}"
         self._pairs = Pairs(shop, vault, clock=clock, dice=dice, log=log, rules=rules)
         self.calm = self._pairs.calm
+        self.outlives = self._pairs.errand.outlives
 
     async def peek(self) -> TokenSet | None:
         """Return the stored pair without any lock; None where there is none that could be used."""
@@ -57,23 +59,23 @@ class Rotation:
             RemoteDown: the token was not spent; try again later.
             LostAnswer: nobody knows whether it was; it is tried once more after `exchange_s`.
         """
-        async with self._vault.lock.hold(self._shop.id):
+        async with self._vault.lock.hold(self._shop.id) as held:
             await self._pairs.take_in_spill()
             row = await self._living_row()
             if row.phase is TokenPhase.EXCHANGING:
                 await self._wait_out(row, patient=patient)
             elif is_good(tokens := self._pairs.open(row)):
                 return tokens
-            return await self._exchanged(row)
+            return await self._exchanged(row, held)
 
     async def settled(self) -> None:
         """Take in what the spill holds, and settle an exchange that a crash left open. Raises as `renewed` does."""
-        async with self._vault.lock.hold(self._shop.id):
+        async with self._vault.lock.hold(self._shop.id) as held:
             await self._pairs.take_in_spill()
             row = await self._pairs.row()
             if row is not None and row.phase is TokenPhase.EXCHANGING:
                 await self._wait_out(row, patient=True)
-                await self._exchanged(row)
+                await self._exchanged(row, held)
 
     async def first(self, code: Secret) -> TokenSet:
         """Exchange the code of a callback, which is a refresh token, and store the pair over whatever was there.
@@ -81,19 +83,19 @@ class Rotation:
         No intent is written: a person is present and authorises again if this is interrupted, and a refused code
         must not cost the pair that still works.
         """
-        async with self._vault.lock.hold(self._shop.id):
+        async with self._vault.lock.hold(self._shop.id) as held:
             await self._pairs.take_in_spill()
             row = await self._pairs.row()
             generation = 1 if row is None else row.generation + 1
             self._pairs.probe(generation)
+            await self._pairs.errand.ready()
             self.calm.clear()
             try:
-                begun_at = self._clock.now()
                 try:
-                    granted = await self._vault.exchange.redeem(self._shop, code)
+                    fetched = await self._pairs.errand.run(self._order(code, generation), held)
                 except GrantRevoked as error:
                     raise GrantRevoked("the shop refuses this authorisation code", hint=self._hint) from error
-                return self._pairs.open(await self._pairs.keep(granted, generation, begun_at))
+                return self._pairs.open(await self._pairs.keep(fetched))
             finally:
                 self.calm.set()
 
@@ -111,9 +113,13 @@ class Rotation:
         return row
 
     async def _wait_out(self, row: SealedTokens, *, patient: bool) -> None:
-        """Wait until an exchange that was interrupted cannot be under way any more."""
-        begun_at = row.started_at or self._clock.now()
-        passed_s = max(0.0, (self._clock.now() - begun_at).total_seconds())
+        """Wait until an exchange that was interrupted cannot be under way any more.
+
+        On one machine the file lock says so already: the process that exchanges holds it, whoever sent it. From another
+        machine that is not seen, for the database's lock died with the daemon; so the time that an exchange can take
+        has to pass, on the database's clock, which all machines share."""
+        begun_s = self._clock.wall() if row.started_at is None else row.started_at.timestamp()
+        passed_s = max(0.0, await self._vault.state.run(_database_s) - begun_s)
         wait_s = max(0.0, self._rules.exchange_s - passed_s)
         if wait_s > 0 and not patient:
             raise LostAnswer("an exchange of tokens was interrupted; it is settled shortly", after_s=wait_s)
@@ -121,25 +127,28 @@ class Rotation:
             self._log.warning("vault.interrupted", shop=self._shop.name, wait_s=round(wait_s, 1))
             await self._clock.sleep(wait_s)
 
-    async def _exchanged(self, row: SealedTokens) -> TokenSet:
+    async def _exchanged(self, row: SealedTokens, held: int | None) -> TokenSet:
         if row.replayed:
             reason = "the exchange of its token was interrupted twice, and the outcome is unknown"
             raise await self._buried(row, reason)
         refresh = self._pairs.unseal(row, "refresh", row.refresh)
+        await self._pairs.errand.ready()
         self.calm.clear()
         try:
-            begun_at = self._clock.now()
-            intent = await self._vault.state.run(partial(begin, row=row, started_at=begun_at))
+            order = self._order(refresh, row.generation + 1)
+            intent = await self._vault.state.run(partial(begin, row=row))
             if intent is None:
                 raise DatabaseBusy(f"the token row of shop {self._shop.name} was changed by another program")
-            granted = await self._redeemed(intent, refresh)
-            return self._pairs.open(await self._pairs.keep(granted, intent.generation + 1, begun_at))
+            return self._pairs.open(await self._pairs.keep(await self._fetched(intent, order, held)))
         finally:
             self.calm.set()
 
-    async def _redeemed(self, intent: SealedTokens, refresh: Secret) -> Granted:
+    def _order(self, refresh: Secret, generation: int) -> Order:
+        return Order(self._shop, refresh, generation, self._clock.now())
+
+    async def _fetched(self, intent: SealedTokens, order: Order, held: int | None) -> Fetched:
         try:
-            return await self._vault.exchange.redeem(self._shop, refresh)
+            return await self._pairs.errand.run(order, held)
         except GrantRevoked as error:
             after = "after an exchange that was interrupted, " if intent.replayed else ""
             reason = f"{after}the shop refuses the refresh token of {self._shop.name}"
@@ -163,6 +172,10 @@ class Rotation:
         except (DatabaseBusy, DiskProblem, SchemaProblem) as error:
             # The intent stays: the token is tried once more, later. What the shop said matters more to the caller.
             self._log.warning("vault.intent_stays", shop=self._shop.name, reason=error.message)
+
+
+def _database_s(tx: StateTx) -> float:
+    return tx.now()
 
 
 def _is_unspent(error: SyncdError) -> bool:

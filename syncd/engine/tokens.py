@@ -133,9 +133,16 @@ class ShopTokens:
     async def close(self) -> None:
         """Let a renewal that is under way end: a pair that was exchanged is stored or spilled before this returns.
 
-        One that only waits for its turn is called off.
+        One that only waits for its turn is called off. One that outlives us gets `leave_s`, and is left to itself then.
         """
-        await self._rotation.calm.wait()
+        if self._rotation.outlives:
+            calm = asyncio.ensure_future(self._rotation.calm.wait())
+            late = asyncio.ensure_future(self._clock.sleep(self._rules.leave_s))
+            await asyncio.wait([calm, late], return_when=asyncio.FIRST_COMPLETED)
+            calm.cancel()
+            late.cancel()
+        else:
+            await self._rotation.calm.wait()
         if self._flight is not None and not self._flight.done():
             self._flight.cancel()
             await asyncio.wait([self._flight])

@@ -5,7 +5,7 @@ learned, and then changes nothing.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from syncd.domain.token import SealedTokens, TokenPhase
 from syncd.errors import DatabaseBusy
@@ -29,12 +29,15 @@ def load(tx: StateTx, shop_id: int) -> SealedTokens | None:
     return tx.vault.load(shop_id)
 
 
-def begin(tx: StateTx, row: SealedTokens, started_at: datetime) -> SealedTokens | None:
+def begin(tx: StateTx, row: SealedTokens) -> SealedTokens | None:
     """Commit the intent to exchange the refresh token of `row`; None where the row is not what it was.
+
+    Its moment is the database's, the one clock that all who may come next go by.
 
     A row that is EXCHANGING already is begun anew: that is the one more try, and it is marked before it leaves.
     """
     is_replay = row.phase is TokenPhase.EXCHANGING
+    started_at = datetime.fromtimestamp(tx.now(), UTC)
     intent = replace(row, phase=TokenPhase.EXCHANGING, started_at=started_at, replayed=is_replay)
     return intent if tx.vault.swap(row, intent) else None
 

@@ -59,6 +59,11 @@ class KeyRing:
         return self._first
 
     @property
+    def first(self) -> Secret:
+        """The key that seals, as a base64 line: for the process that seals a pair in our place."""
+        return Secret(base64.urlsafe_b64encode(self._keys[self._first]).decode())
+
+    @property
     def check_value(self) -> str:
         """What to keep beside the vault, so that a wrong key is noticed at start and not at the first
         token.

@@ -7,11 +7,13 @@ The file stays behind when the lock is given back; only the lock counts, never t
 import fcntl
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from syncd.errors import DiskProblem
+from syncd.ports import AsyncGuard, ExchangeLock
 
 POLL_S: Final = 0.05
 _NOTE_BYTES_MAX: Final = 4096
@@ -126,11 +128,41 @@ class HeldExchange:
         self.lock = lock
         self._sleep = sleep
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> int | None:
         await self.lock.acquire(self._sleep)
+        return self.lock.fileno()
 
     async def __aexit__(self, *exc: object) -> None:
         self.lock.release()
+
+
+class BothLocks:
+    """A lock of this machine's and one of all machines', in this order (ports.ExchangeLock)."""
+
+    def __init__(self, here: ExchangeLock, everywhere: ExchangeLock) -> None:
+        self._here = here
+        self._everywhere = everywhere
+
+    def hold(self, shop_id: int) -> "HeldBoth":
+        """Return an `async with` block inside which both are held."""
+        return HeldBoth(self._here.hold(shop_id), self._everywhere.hold(shop_id))
+
+
+class HeldBoth:
+    """The block of `BothLocks.hold`."""
+
+    def __init__(self, here: AsyncGuard, everywhere: AsyncGuard) -> None:
+        self._guards = (here, everywhere)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> int | None:
+        async with AsyncExitStack() as stack:
+            carried = [await stack.enter_async_context(guard) for guard in self._guards]
+            self._stack = stack.pop_all()
+        return carried[0]
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
 
 
 def describe_holder(pid: int, started: str) -> str:

@@ -61,7 +61,10 @@ class Spill(Protocol):
 
 
 class ExchangeLock(Protocol):
-    """One token exchange at a time per shop, across processes; dies with its holder and never times out under it."""
+    """One token exchange at a time per shop, across processes; dies with its holder and never times out under it.
+
+    The block is told the descriptor that carries the lock, None where none does: a process that has it holds the lock
+    too."""
 
     def hold(self, shop_id: int) -> "AsyncGuard": ...
 
@@ -69,8 +72,8 @@ class ExchangeLock(Protocol):
 class AsyncGuard(Protocol):
     """An `async with` block."""
 
-    async def __aenter__(self) -> None: ...
-    async def __aexit__(self, *exc: object) -> None: ...
+    async def __aenter__(self) -> int | None: ...
+    async def __aexit__(self, *exc: Any) -> None: ...
 
 
 class Watcher(Protocol):

@@ -23,14 +23,16 @@ from syncd.engine.looks import Looker
 from syncd.engine.pairs import Vault
 from syncd.engine.tokens import ShopTokens
 from syncd.engine.worker import ShopWorker
+from syncd.host.cipher import KeyRing
 from syncd.host.clock import SystemClock, SystemDice
 from syncd.host.keyfile import find_keys
-from syncd.host.lock import ExchangeLocks
+from syncd.host.lock import BothLocks, ExchangeLocks
 from syncd.host.redaction import Redactor
 from syncd.host.spill import SpillFolder
 from syncd.ports import Alarm, Clock, Dice, ExchangeLock, Log, Sealer, Watcher
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
+from syncd.service.exchange_errand import ChildErrand
 from syncd.service.hush import HushedExchange, HushedSealer
 from syncd.service.progress import BudgetedWatcher, LogWatcher
 from syncd.service.rules import enabled_resources, policies, pull_rules, push_rules, remote_settings
@@ -95,15 +97,29 @@ class House:
     @cached_property
     def sealer(self) -> Sealer:
         """The seal; the key is read when it is first needed. Raises KeyProblem."""
-        return HushedSealer(find_keys(self.loaded.key_sources), self.redactor)
+        return HushedSealer(self.keys, self.redactor)
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """The sealing keys. Raises KeyProblem."""
+        return find_keys(self.loaded.key_sources)
 
     @cached_property
     def lock(self) -> ExchangeLock:
-        """One exchange at a time: the database's own lock on PostgreSQL, a file's on SQLite."""
-        where = self.disk.address.state
+        """One exchange at a time: a file's lock, and on PostgreSQL the database's own lock as well.
+
+        The server's lock ends with the daemon; the file's is held on to by the process that exchanges."""
+        where, here = self.disk.address.state, ExchangeLocks(self.loaded.home, self.clock.sleep)
         if where.get_backend_name() == "postgresql":
-            return PostgresExchangeLocks(where, self.clock.sleep)
-        return ExchangeLocks(self.loaded.home, self.clock.sleep)
+            return BothLocks(here, PostgresExchangeLocks(where, self.clock.sleep))
+        return here
+
+    @cached_property
+    def errand(self) -> ChildErrand | None:
+        """Exchanges run in a process that outlives this one; in this one where the wire was handed in."""
+        if self._doors.wire is not None:
+            return None
+        return ChildErrand(lambda: self.keys.first, self.loaded.home / SPILL, self.remote_settings, self.clock)
 
     @cached_property
     def endpoint(self) -> TokenEndpoint:
@@ -120,7 +136,8 @@ class House:
     def tokens(self, shop: Shop) -> ShopTokens:
         """The vault's side of one shop. Raises KeyProblem."""
         exchange = HushedExchange(self.endpoint, self.redactor)
-        vault = Vault(exchange, self.disk.state, self.sealer, SpillFolder(self.loaded.home / SPILL), self.lock)
+        spill = SpillFolder(self.loaded.home / SPILL)
+        vault = Vault(exchange, self.disk.state, self.sealer, spill, self.lock, self.errand)
         return ShopTokens(shop, vault, clock=self.clock, dice=self.dice, log=self.log)
 
     async def place(self, shop: Shop) -> Workplace:
@@ -170,6 +187,8 @@ class House:
         for place in list(self._places.values()):
             await self._leave(place)
         self._places.clear()
+        if "errand" in self.__dict__ and self.errand is not None:
+            self.errand.close()
 
     # --- putting together ------------------------------------------------------------------------------------------
 

@@ -52,7 +52,8 @@ class HeldSession:
         # All that happens to the connection happens in this order on this thread: so a cancelled wait needs no care.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="syncd-exchange")
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> int | None:
+        """Wait for the lock. No descriptor carries it: only this session's end gives it back."""
         try:
             await self._run(self._open)
             # Asking again and again rather than waiting inside the server: a wait there could not be called off.
@@ -61,6 +62,7 @@ class HeldSession:
         except BaseException:
             self._let_go()
             raise
+        return None
 
     async def __aexit__(self, *exc: object) -> None:
         self._let_go()

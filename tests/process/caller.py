@@ -19,23 +19,27 @@ from syncd.engine.budget_transactions import BudgetRules
 from syncd.engine.budgeter import Budgeter
 from syncd.engine.pairs import TokenRules, Vault
 from syncd.engine.tokens import ShopTokens
+from syncd.host.child import Child
 from syncd.host.cipher import KeyRing
 from syncd.host.clock import SystemClock, SystemDice
-from syncd.host.lock import ExchangeLocks
+from syncd.host.lock import BothLocks, ExchangeLocks
 from syncd.host.spill import SpillFolder
 from syncd.ports import ExchangeLock, Purpose
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
+from syncd.remote.settings import RemoteSettings
+from syncd.service.exchange_errand import ChildErrand
 from syncd.store.disk import open_disk
 from syncd.store.pglock import PostgresExchangeLocks
 from tests.engine.virtual import KeptLog
+from tests.process.halting import Halt, HaltingErrand, HaltingSpill, HaltingWriter
 
 CLIENT = "syncd.sim"
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the process is to do: so many calls (0: none), an exchange after every `calls_per_exchange` of them."""
+    """What the process is to do: so many exchanges, then so many calls. `halt` is the step at which it stops."""
 
     url: str
     folder: str
@@ -45,6 +49,7 @@ class Orders:
     exchanges: int = 0
     leak: float = 20.0
     size: float = 40.0
+    halt: str = ""
 
     def written(self) -> str:
         return json.dumps(asdict(self))
@@ -66,8 +71,18 @@ async def opened(orders: Orders) -> AsyncIterator[Works]:
     folder = Path(orders.folder)
     lock: ExchangeLock = ExchangeLocks(folder, clock.sleep)
     if disk.address.state.get_backend_name() == "postgresql":
-        lock = PostgresExchangeLocks(disk.address.state, clock.sleep)
-    vault = Vault(TokenEndpoint(None, clock), disk.state, KeyRing([b"k" * 32]), SpillFolder(folder / "spill"), lock)
+        lock = BothLocks(lock, PostgresExchangeLocks(disk.address.state, clock.sleep))
+    halt, keys = Halt(folder, orders.halt), KeyRing([b"k" * 32])
+    child = Child("tests.process.halting_child", orders.folder, orders.halt) if orders.halt else None
+    errand = ChildErrand(lambda: keys.first, folder / "spill", RemoteSettings(), clock, child)
+    vault = Vault(
+        TokenEndpoint(None, clock),
+        HaltingWriter(disk.state, halt),
+        keys,
+        HaltingSpill(SpillFolder(folder / "spill"), halt),
+        lock,
+        HaltingErrand(errand, halt),
+    )
     rules = TokenRules(exchange_s=0.3)
     tokens = ShopTokens(shop, vault, clock=clock, dice=dice, log=KeptLog(), rules=rules)
     budget = BudgetRules(size=orders.size, leak=orders.leak)
@@ -79,6 +94,7 @@ async def opened(orders: Orders) -> AsyncIterator[Works]:
     finally:
         await tokens.close()
         await gateway.aclose()
+        errand.close()
         disk.close()
 
 
