@@ -17,11 +17,13 @@ from syncd.domain.ledger import Brake, Parked
 from syncd.domain.record import Broken
 from syncd.domain.shop import Shop, ShopState
 from syncd.store.guard import own_writes
-from syncd.store.rows import save
+from syncd.store.rows import by, save
 from syncd.store.schema import BRAKES, CAPABILITIES, CURSORS, MIRROR, PARKED, SHOPS
 
 _WALK = tuple(field.name for field in fields(Walk))
 _REST = tuple(field.name for field in fields(Cursor) if field.name != "walk")
+_PARKED = tuple(field.name for field in fields(Parked))
+_BRAKE = tuple(field.name for field in fields(Brake))
 
 
 class Books:
@@ -34,7 +36,7 @@ class Books:
 
     def shops(self) -> list[Shop]:
         """All shops, by number."""
-        rows = self._connection.execute(select(SHOPS).order_by(SHOPS.c.id)).mappings()
+        rows = self._connection.execute(by(SHOPS, order=("id",))).mappings()
         return [_shop(row) for row in rows]
 
     def add_shop(self, shop: Shop) -> Shop:
@@ -110,20 +112,17 @@ class Books:
 
     def parked(self, shop_id: int) -> list[Parked]:
         """All that is parked of a shop."""
-        names = [PARKED.c[field.name] for field in fields(Parked)]
-        rows = select(*names).where(PARKED.c.shop_id == shop_id)
-        ordered = rows.order_by(PARKED.c.resource, PARKED.c.key, PARKED.c.path)
-        return [Parked(*row) for row in self._connection.execute(ordered)]
+        wanted = by(PARKED, "shop_id", of=_PARKED, order=("resource", "key", "path"))
+        return [Parked(*row) for row in self._connection.execute(wanted, {"shop_id": shop_id})]
 
     def brakes(self, shop_id: int) -> list[Brake]:
         """The brakes that are on, approved ones too."""
-        names = [BRAKES.c[field.name] for field in fields(Brake)]
-        rows = select(*names).where(BRAKES.c.shop_id == shop_id).order_by(BRAKES.c.resource)
-        return [Brake(*row) for row in self._connection.execute(rows)]
+        wanted = by(BRAKES, "shop_id", of=_BRAKE, order=("resource",))
+        return [Brake(*row) for row in self._connection.execute(wanted, {"shop_id": shop_id})]
 
     def set_brake(self, shop_id: int, brake: Brake) -> None:
         """Put a resource's brake on, or change what it says."""
-        row = {field.name: getattr(brake, field.name) for field in fields(Brake)}
+        row = {name: getattr(brake, name) for name in _BRAKE}
         save(self._connection, BRAKES, {"shop_id": shop_id, **row})
 
     def lift_brake(self, shop_id: int, resource: str) -> None:
@@ -132,8 +131,8 @@ class Books:
         self._connection.execute(off)
 
     def _one(self, table: Any, shop_id: int, resource: str) -> Any:
-        found = select(table).where(table.c.shop_id == shop_id, table.c.resource == resource)
-        return self._connection.execute(found).mappings().first()
+        place = {"shop_id": shop_id, "resource": resource}
+        return self._connection.execute(by(table, "shop_id", "resource"), place).mappings().first()
 
 
 def cursor_of(row: Any) -> Cursor:

@@ -6,9 +6,10 @@ that was taken does not throw away one that came while the record was looked at.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, update
 
 from syncd.domain.ledger import Hint, HintSource
 from syncd.domain.resource import Kind
@@ -55,24 +56,13 @@ class Hints:
 
         A hint that only knows the row gets its key from the ledger; the key is empty for a row that has none."""
         found: list[Hint] = []
-        key = func.coalesce(_H.key, LEDGER.c.key, "")
-        line = and_(LEDGER.c.shop_id == _H.shop_id, LEDGER.c.resource == _H.resource, LEDGER.c.row_id == _H.row_id)
+        wanted = {"shop": shop_id, "at": at} | ({} if resource is None else {"resource": resource})
         for source in sources:
             if len(found) >= limit:
                 break
-            wanted = (
-                select(_H.seq, _H.resource, key, _H.source, _H.left_at, _H.attempts)
-                .select_from(HINTS.outerjoin(LEDGER, line))
-                .where(_H.shop_id == shop_id, _H.source == source.value)
-                .where(or_(_H.due_at.is_(None), _H.due_at <= at))
-                .order_by(_H.left_at, _H.seq)
-                .limit(limit - len(found))
-            )
-            if source not in _BY_ROW:
-                wanted = wanted.where(_H.row_id.is_(None))  # for SQLite's index, which has only these
-            if resource is not None:
-                wanted = wanted.where(_H.resource == resource)
-            found += [_hint(tuple(row), at) for row in self._connection.execute(wanted)]
+            statement = _due(by_row=source in _BY_ROW, of_resource=resource is not None)
+            most = {"source": source.value, "most": limit - len(found)}
+            found += [_hint(tuple(row), at) for row in self._connection.execute(statement, {**wanted, **most})]
         return found
 
     def settle(self, shop_id: int, seqs: Sequence[int]) -> None:
@@ -96,6 +86,24 @@ class Hints:
             .order_by(_H.resource, _H.source)
         )
         return {(row[0], row[1]): row[2] for row in self._connection.execute(counted)}
+
+
+@cache  # to build it costs more than to run it
+def _due(*, by_row: bool, of_resource: bool) -> Select[Any]:
+    """The hints of one source that are due, with their keys."""
+    key = func.coalesce(_H.key, LEDGER.c.key, "")
+    line = and_(LEDGER.c.shop_id == _H.shop_id, LEDGER.c.resource == _H.resource, LEDGER.c.row_id == _H.row_id)
+    wanted = (
+        select(_H.seq, _H.resource, key, _H.source, _H.left_at, _H.attempts)
+        .select_from(HINTS.outerjoin(LEDGER, line))
+        .where(_H.shop_id == bindparam("shop"), _H.source == bindparam("source"))
+        .where(or_(_H.due_at.is_(None), _H.due_at <= bindparam("at")))
+        .order_by(_H.left_at, _H.seq)
+        .limit(bindparam("most"))
+    )
+    if not by_row:
+        wanted = wanted.where(_H.row_id.is_(None))  # for SQLite's index, which has only these
+    return wanted.where(_H.resource == bindparam("resource")) if of_resource else wanted
 
 
 def _hint(row: Sequence[Any], at: datetime) -> Hint:

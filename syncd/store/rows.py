@@ -4,8 +4,18 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Select, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
+
+
+@cache
+def by(table: Table, *keys: str, of: tuple[str, ...] = (), order: tuple[str, ...] = ()) -> Select[Any]:
+    """The rows where these columns are equal to parameters of their names; `of` are the columns wanted, all if none.
+
+    Built once: to build and look up such a statement costs more than to run it."""
+    columns: list[Any] = [table.c[name] for name in of] or [table]
+    wanted = select(*columns).where(*(table.c[name] == bindparam(name) for name in keys))
+    return wanted.order_by(*(table.c[name] for name in order)) if order else wanted
 
 
 @cache

@@ -18,6 +18,7 @@ from syncd.store.schema import DUE, RUNS, TOKENS
 
 #: Runs that the journal keeps; older ones are forgotten as new ones come.
 RUNS_KEPT = 50_000
+_RUNS_SWEPT = 100
 
 _RUN = tuple(field.name for field in fields(Run))
 _SEALED = tuple(field.name for field in fields(SealedTokens))
@@ -75,11 +76,12 @@ class Runs:
         self._connection = connection
 
     def write(self, shop_id: int, run: Run) -> None:
-        """Add a run; the oldest beyond RUNS_KEPT are forgotten."""
+        """Add a run; now and then the oldest beyond RUNS_KEPT are forgotten."""
         row = {name: getattr(run, name) for name in _RUN} | {"shop_id": shop_id, "outcome": run.outcome.value}
         row["counts"] = json.dumps(run.counts, sort_keys=True)
         seq = self._connection.execute(RUNS.insert().values(row).returning(RUNS.c.seq)).scalar_one()
-        self._connection.execute(delete(RUNS).where(RUNS.c.seq <= seq - RUNS_KEPT))
+        if seq % _RUNS_SWEPT == 0:
+            self._connection.execute(delete(RUNS).where(RUNS.c.seq <= seq - RUNS_KEPT))
 
     def last(self, shop_id: int, limit: int) -> list[Run]:
         """The last runs of a shop, newest first."""
