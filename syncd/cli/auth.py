@@ -1,5 +1,6 @@
 """`syncd auth`: the grant of a shop's owner."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
     group.command("login", epilog=examples("syncd auth login demo"))(login)
     group.command("show", epilog=examples("syncd auth show demo"))(show)
     group.command("refresh", epilog=examples("syncd auth refresh demo"))(refresh)
+    group.command("rekey", epilog=examples("syncd auth rekey", "syncd auth rekey --drop-old"))(rekey)
     app.add_typer(group, name="auth")
 
 
@@ -73,6 +75,37 @@ def refresh(ctx: typer.Context, name: ShopName) -> None:
     from syncd.service.session import perform
 
     _print(perform(common(ctx).config, lambda house: grants.refresh(house, name)))
+
+
+def rekey(
+    ctx: typer.Context,
+    reseal: Annotated[
+        bool, typer.Option("--reseal", help="Make no key; seal everything with the first of those that are there.")
+    ] = False,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Remove the older keys from the key file, once nothing needs them.")
+    ] = False,
+) -> None:
+    """Change the sealing key: a new one seals from now on, and everything is sealed anew. The daemon may run meanwhile.
+
+    The older key stays in the key file, so that backups made with it can be opened, until --drop-old removes it.
+    """
+    from syncd.service.rekey import rekey as change
+    from syncd.service.session import perform
+
+    done = perform(common(ctx).config, lambda house: change(house, fresh=not reseal, drop=drop_old))
+    screen.say(f"key {done.kid} seals{' from now on' if done.is_new else ''}; {_counted(done.anew)} sealed anew")
+    for place in done.unopened:
+        screen.note(f"no key opens the {place}")
+    if done.dropped:
+        screen.say(f"the older keys are gone from the key file: {done.dropped}")
+    elif done.older:
+        screen.note("Keep a copy of the key file, apart from the database. Backups made until now need the older key.")
+        screen.next_step("syncd auth rekey --drop-old    (when no such backup is needed any more)")
+
+
+def _counted(anew: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {place}" for place, count in sorted(anew.items())) or "nothing"
 
 
 def _print(facts: list[tuple[str, str]]) -> None:

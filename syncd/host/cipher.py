@@ -59,6 +59,11 @@ class KeyRing:
         return self._first
 
     @property
+    def kids(self) -> list[str]:
+        """The ids of all keys, the one that seals first."""
+        return list(self._keys)
+
+    @property
     def first(self) -> Secret:
         """The key that seals, as a base64 line: for the process that seals a pair in our place."""
         return Secret(base64.urlsafe_b64encode(self._keys[self._first]).decode())
@@ -117,6 +122,11 @@ class KeyRing:
     def is_current(self, sealed: str) -> bool:
         """Say whether `sealed` carries the first key, or has to be sealed anew after a rotation."""
         return sealed.startswith(f"{_FORM}.{self._first}.")
+
+    def knows(self, sealed: str) -> bool:
+        """Say whether the key that `sealed` was sealed with is on the ring."""
+        form, _, rest = sealed.partition(".")
+        return form == _FORM and rest.partition(".")[0] in self._keys
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self._keys)})"

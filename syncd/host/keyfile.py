@@ -45,12 +45,9 @@ def find_keys(sources: KeySources) -> KeyRing:
     Raises:
         KeyProblem: there are none, the file named is missing, open to others, or not a key file.
     """
-    if sources.key_file is not None:
-        return read_key_file(sources.key_file)
-    for folder in (sources.credentials_folder, sources.secrets_folder):
-        if folder is not None and (path := folder / FILE_NAME).is_file():
-            # These folders are private to the service; modes inside them (0444 as a rule) say nothing.
-            return read_key_file(path, check_mode=False)
+    if (path := place_of(sources)) is not None:
+        # A folder of secrets is private to the service; modes inside it (0444 as a rule) say nothing.
+        return read_key_file(path, check_mode=path == sources.key_file)
     if sources.key:
         return KeyRing.of([sources.key], source="SYNCD_KEY")
     raise KeyProblem(
@@ -59,12 +56,25 @@ def find_keys(sources: KeySources) -> KeyRing:
     )
 
 
+def place_of(sources: KeySources) -> Path | None:
+    """The file that the keys are read from; None where there is none."""
+    if sources.key_file is not None:
+        return sources.key_file
+    folders = [folder for folder in (sources.credentials_folder, sources.secrets_folder) if folder is not None]
+    return next((path for folder in folders if (path := folder / FILE_NAME).is_file()), None)
+
+
 def read_key_file(path: Path, *, check_mode: bool = True) -> KeyRing:
     """Read one key file.
 
     Raises:
         KeyProblem: missing, unreadable, open to others (unless `check_mode` is off), or not a key file.
     """
+    lines = _lines(path, check_mode=check_mode)
+    return KeyRing.of([Secret(line) for line in lines], source=str(path))
+
+
+def _lines(path: Path, *, check_mode: bool) -> list[str]:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -85,7 +95,7 @@ def read_key_file(path: Path, *, check_mode: bool = True) -> KeyRing:
     lines = [line.split()[0] for line in raw.decode().splitlines() if line.strip() and line.strip()[0] != "#"]
     if not lines:
         raise KeyProblem(f"the key file {path} holds no key", hint="Make one with: syncd init")
-    return KeyRing.of([Secret(line) for line in lines], source=str(path))
+    return lines
 
 
 def write_key_file(path: Path) -> KeyRing:
@@ -107,5 +117,43 @@ def write_key_file(path: Path) -> KeyRing:
         raise KeyProblem(
             f"the key file {path} cannot be written: {error.strerror}",
             hint=f"Let syncd write in {path.parent}, or name another place with SYNCD_KEY_FILE",
+        ) from error
+    return read_key_file(path)
+
+
+def add_key(path: Path) -> KeyRing:
+    """Put a new key first: it seals from now on, and the older ones still open. Raises KeyProblem."""
+    return _rewritten(path, [new_key(), *_lines(path, check_mode=True)])
+
+
+def drop_older_keys(path: Path) -> KeyRing:
+    """Leave only the key that seals. Whatever an older one sealed does not open any more. Raises KeyProblem."""
+    return _rewritten(path, _lines(path, check_mode=True)[:1])
+
+
+def _rewritten(path: Path, lines: list[str]) -> KeyRing:
+    """Replace the file as a whole: a crash leaves the old one or the new one."""
+    path = path.resolve()
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        beside.unlink(missing_ok=True)
+        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            owner = path.stat()
+            if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(fd, owner.st_uid, owner.st_gid)  # root changes the key of a daemon that is not root
+            file.write(_KEY_FILE_HEAD + "".join(f"{line}\n" for line in lines))
+            file.flush()
+            os.fsync(fd)
+        beside.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise KeyProblem(
+            f"the key file {path} cannot be changed: {error.strerror}",
+            hint=f"Let syncd write in {path.parent}; or change the key by hand, and run: syncd auth rekey --reseal",
         ) from error
     return read_key_file(path)

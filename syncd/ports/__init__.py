@@ -9,7 +9,7 @@ network.
 from syncd.ports.disk import Disk, MirrorTx, StateTx, Writer
 from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
-from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
+from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, SealTable, VaultTable
 from syncd.ports.wire import (
     Admission,
     Exchange,
@@ -56,6 +56,7 @@ __all__ = [
     "PushJournal",
     "Remote",
     "RemoteWriter",
+    "SealTable",
     "Sealer",
     "Spill",
     "StateTx",

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
-from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, VaultTable
+from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, SealTable, VaultTable
 
 T = TypeVar("T")
 Tx_co = TypeVar("Tx_co", covariant=True)
@@ -52,6 +52,8 @@ class StateTx(Protocol):
     def budget(self) -> BudgetTable: ...
     @property
     def vault(self) -> VaultTable: ...
+    @property
+    def seals(self) -> SealTable: ...
     @property
     def journal(self) -> Journal: ...
     @property

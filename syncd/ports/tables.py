@@ -11,6 +11,7 @@ from syncd.domain.ledger import Brake, Hint, HintSource, Images, Known, Parked
 from syncd.domain.record import Broken, Record
 from syncd.domain.resource import Resource
 from syncd.domain.run import Run
+from syncd.domain.sealed import SealedText
 from syncd.domain.shop import Shop
 from syncd.domain.token import SealedTokens
 
@@ -107,6 +108,14 @@ class VaultTable(Protocol):
     def swap(self, before: SealedTokens | None, after: SealedTokens) -> bool: ...
     def forget(self, shop_id: int) -> None: ...
     def all(self) -> list[SealedTokens]: ...
+
+
+class SealTable(Protocol):
+    """Every sealed text of the state database. `replace` writes only where the text is still `before`'s, and says
+    whether it did."""
+
+    def all(self) -> list[SealedText]: ...
+    def replace(self, before: SealedText, text: str) -> bool: ...
 
 
 class Journal(Protocol):

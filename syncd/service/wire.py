@@ -23,9 +23,8 @@ from syncd.engine.looks import Looker
 from syncd.engine.pairs import Vault
 from syncd.engine.tokens import ShopTokens
 from syncd.engine.worker import ShopWorker
-from syncd.host.cipher import KeyRing
 from syncd.host.clock import SystemClock, SystemDice
-from syncd.host.keyfile import find_keys
+from syncd.host.keywatch import WatchedKeys
 from syncd.host.lock import BothLocks, ExchangeLocks
 from syncd.host.redaction import Redactor
 from syncd.host.spill import SpillFolder
@@ -100,9 +99,9 @@ class House:
         return HushedSealer(self.keys, self.redactor)
 
     @cached_property
-    def keys(self) -> KeyRing:
-        """The sealing keys. Raises KeyProblem."""
-        return find_keys(self.loaded.key_sources)
+    def keys(self) -> WatchedKeys:
+        """The sealing keys, as they are at each moment. Raises KeyProblem."""
+        return WatchedKeys(self.loaded.key_sources)
 
     @cached_property
     def lock(self) -> ExchangeLock:
@@ -122,6 +121,11 @@ class House:
         return ChildErrand(lambda: self.keys.first, self.loaded.home / SPILL, self.remote_settings, self.clock)
 
     @cached_property
+    def spill(self) -> SpillFolder:
+        """Where new pairs lie until the database has them."""
+        return SpillFolder(self.loaded.home / SPILL)
+
+    @cached_property
     def endpoint(self) -> TokenEndpoint:
         """Where tokens are exchanged."""
         return TokenEndpoint(self._doors.wire, self.clock, self.remote_settings)
@@ -136,8 +140,7 @@ class House:
     def tokens(self, shop: Shop) -> ShopTokens:
         """The vault's side of one shop. Raises KeyProblem."""
         exchange = HushedExchange(self.endpoint, self.redactor)
-        spill = SpillFolder(self.loaded.home / SPILL)
-        vault = Vault(exchange, self.disk.state, self.sealer, spill, self.lock, self.errand)
+        vault = Vault(exchange, self.disk.state, self.sealer, self.spill, self.lock, self.errand)
         return ShopTokens(shop, vault, clock=self.clock, dice=self.dice, log=self.log)
 
     async def place(self, shop: Shop) -> Workplace:

@@ -23,6 +23,7 @@ from syncd.ports import (
     MirrorTable,
     OutboxTable,
     PushJournal,
+    SealTable,
     VaultTable,
 )
 from syncd.store.books import Books
@@ -40,6 +41,7 @@ from syncd.store.migrate import check, ensure_triggers
 from syncd.store.mirror import Mirror
 from syncd.store.outbox import Outbox
 from syncd.store.pushes import Pushes
+from syncd.store.seals import Seals
 from syncd.store.state import Runs, Vault
 from syncd.store.writer import InlineWriter, StoreWriter
 
@@ -127,6 +129,11 @@ class StateTransaction:
     def vault(self) -> VaultTable:
         """Token rows."""
         return Vault(self.connection)
+
+    @property
+    def seals(self) -> SealTable:
+        """Every sealed text."""
+        return Seals(self.connection)
 
     @property
     def journal(self) -> Journal:
