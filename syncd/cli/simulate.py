@@ -28,12 +28,18 @@ def simulate(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="One trait more; may be given several times.")
     ] = None,
     client_id: Annotated[str, typer.Option(metavar="ID", help="The app that it knows.")] = "syncd.sim",
+    mishap: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="What goes wrong with webhooks, as in lost=0.2; may be repeated."),
+    ] = None,
 ) -> None:
     """Serve a simulated FlickRocket shop over HTTP, until Ctrl-C."""
     from syncd.service.simulation import SimulatedShop
     from syncd.service.simulation import simulate as serve
 
-    wanted = SimulatedShop(products, orders, customers, seed, bucket, leak, character, tuple(switch or ()), client_id)
+    wanted = SimulatedShop(
+        products, orders, customers, seed, bucket, leak, character, tuple(switch or ()), client_id, mishap or ()
+    )
 
     def started(address: str) -> None:
         size = f"{products:,} products, {orders:,} orders, {customers:,} customers"

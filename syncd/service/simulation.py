@@ -1,10 +1,12 @@
 """The simulated shop for people: built from plain words, served over HTTP on this machine."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from syncd.errors import UsageProblem
 from syncd.host.clock import SystemClock
+from syncd.simulator.courier import Mishaps
 from syncd.simulator.server import serve
 from syncd.simulator.shop import SimShop
 from syncd.simulator.switches import Switches
@@ -24,6 +26,7 @@ class SimulatedShop:
     character: str = "plain"
     switches: Sequence[str] = ()
     client_id: str = "syncd.sim"
+    mishaps: Sequence[str] = ()
 
 
 def build(wanted: SimulatedShop, name: str = "shop-1") -> SimShop:
@@ -46,11 +49,27 @@ def build(wanted: SimulatedShop, name: str = "shop-1") -> SimShop:
         raise UsageProblem(str(problem), hint="syncd simulate --help") from problem
 
 
+def mishaps(settings: Sequence[str]) -> Mishaps:
+    """What goes wrong with webhooks, from words like `lost=0.2`. Raises UsageProblem, naming what exists."""
+    kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(Mishaps)}
+    chosen: dict[str, Any] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        try:
+            chosen[name] = kinds[name](text)
+        except (KeyError, ValueError) as problem:
+            raise UsageProblem(
+                f"{setting!r} is no mishap; write one as in lost=0.2; there are {', '.join(kinds)}",
+                hint="syncd simulate --help",
+            ) from problem
+    return Mishaps(**chosen)
+
+
 def simulate(wanted: SimulatedShop, host: str, port: int, started: Callable[[str], None]) -> None:
     """Serve it until a signal comes; `started` is told its address. Raises UsageProblem where the port is taken."""
-    world = SimWorld([build(wanted)])
+    world, troubles = SimWorld([build(wanted)]), mishaps(wanted.mishaps)
     try:
-        serve(world, host, port, started)
+        serve(world, host, port, started, troubles)
     except OSError as problem:
         raise UsageProblem(
             f"nothing can listen on {host}:{port}: {problem.strerror}",

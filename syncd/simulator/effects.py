@@ -37,14 +37,15 @@ def settle_default(addresses: list[Wire]) -> None:
         each["default"] = n == chosen[-1]
 
 
-def tell(shop: "SimShop", resource: str, key: str, verb: str) -> None:
-    """Note what registered webhooks are to be sent; nothing here delivers it."""
+def tell(shop: "SimShop", resource: str, key: str, verb: str, long_id: str = "") -> None:
+    """Note what registered webhooks are to be sent; `courier.py` delivers it. Of a product both ids are told."""
     if resource not in TOLD or verb not in VERBS:
         return
     topic = f"{TOLD[resource]}/{VERBS[verb]}"
     hooks = shop.shelves["webhooks"]
     for hook in (hooks.get(each) or {} for each in hooks.keys):
         if hook["scope"] == topic and hook["is_valid"]:
-            told = {"type": TOLD[resource], "id": key}
+            told = {"type": TOLD[resource], "id": key} | ({"long_id": long_id} if long_id else {})
             body = {"company_id": shop.company_id, "producer": "shop", "scope": topic, "data": told}
-            shop.notices.append({"destination": hook["destination"], "body": body | {"hash": EMPTY_SHA256}})
+            notice = {"hook": str(hook["id"]), "destination": hook["destination"]}
+            shop.notices.append(notice | {"body": body | {"hash": EMPTY_SHA256}})

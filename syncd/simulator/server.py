@@ -1,9 +1,10 @@
 """The simulated shops over real HTTP on loopback, with control addresses under `/_sim/` for those who test.
 
 One shop is served at `/` and at `/s/<name>`, several at `/s/<name>` (or by host). The control addresses are open to
-whoever reaches the port, so it belongs on loopback.
+whoever reaches the port, so it belongs on loopback. What shops have to tell is delivered to whoever registered for it.
 """
 
+import asyncio
 import json
 import signal
 import socket
@@ -15,8 +16,10 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
+import httpx
 import uvicorn
 
+from syncd.simulator.courier import Courier, Mishaps
 from syncd.simulator.shop import SimShop
 from syncd.simulator.wire import Reply, Request
 from syncd.simulator.world import SimWorld
@@ -102,10 +105,23 @@ DEEDS: dict[str, Callable[[SimShop, dict[str, Any]], Any]] = {
 }
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without signal handling of its own."""
+LOOK_S = 0.02
+DELIVERY_S = 5.0
 
-    def __init__(self, world: SimWorld) -> None:
+
+async def _pause(seconds: float) -> None:
+    """Real time: who is called over real HTTP has no other."""
+    over = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(seconds, over.set_result, None)
+    await over
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handling of its own, with a courier beside it."""
+
+    def __init__(self, world: SimWorld, mishaps: Mishaps | None = None) -> None:
+        self.courier = Courier(world, self._send, sleep=_pause, rng=Random(1), mishaps=mishaps)
+        self._client: httpx.AsyncClient | None = None
         super().__init__(
             uvicorn.Config(
                 application(world),
@@ -118,6 +134,27 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=2,
             )
         )
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, and deliver what the shops have to tell for as long as that lasts."""
+        transport = httpx.AsyncHTTPTransport(trust_env=False)
+        async with httpx.AsyncClient(transport=transport, timeout=DELIVERY_S, trust_env=False) as self._client:
+            carrying = asyncio.create_task(self.courier.run(LOOK_S))
+            try:
+                await super().serve(sockets)
+            finally:
+                carrying.cancel()
+                await asyncio.wait([carrying])
+
+    async def _send(self, address: str, body: bytes) -> int:
+        """One delivery over HTTP; 0 where it did not arrive."""
+        if self._client is None:
+            return 0
+        try:
+            headers = {"Content-Type": "application/json"}
+            return (await self._client.post(address, content=body, headers=headers)).status_code
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return 0
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -138,9 +175,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def serve(world: SimWorld, host: str, port: int, started: Callable[[str], None]) -> None:
+def serve(
+    world: SimWorld, host: str, port: int, started: Callable[[str], None], mishaps: Mishaps | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM; `started` is told the base URL. Call it in the main thread. Raises OSError."""
-    server = _Server(world)
+    server = _Server(world, mishaps)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -158,9 +197,12 @@ def serve(world: SimWorld, host: str, port: int, started: Callable[[str], None])
 class SimServer:
     """The same in a thread, for tests: `with SimServer(world) as server: ... server.url`."""
 
-    def __init__(self, world: SimWorld, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, world: SimWorld, host: str = "127.0.0.1", port: int = 0, *, mishaps: Mishaps | None = None
+    ) -> None:
         self.world = world
-        self._server = _Server(world)
+        self._server = _Server(world, mishaps)
+        self.courier = self._server.courier
         self._socket = _listen(host, port)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"

@@ -212,8 +212,9 @@ class SimShop:
         if resource == ADDRESSES:
             addresses.remove(self, addresses.owner_of(self, key), key, by)
             return
+        gone = self.shelves[resource].get(key) or {}
         self.shelves[resource].drop(key)
-        self.book(resource, key, "delete", by, ())
+        self.book(resource, key, "delete", by, (), gone)
 
     def random_edit(self, rng: Random, verbs: tuple[str, ...] = bustle.VERBS) -> Write:
         """Let one drawn thing happen on the remote side; what it was."""
@@ -274,9 +275,17 @@ class SimShop:
         if sheet.name == "customers":
             effects.settle_default(record["addresses"])
         self.shelves[sheet.name].put(key, record)
-        self.book(sheet.name, key, verb, by, fields)
+        self.book(sheet.name, key, verb, by, fields, record)
 
-    def book(self, resource: str, key: str, verb: str, by: str, fields: Iterable[str]) -> None:
+    def book(
+        self,
+        resource: str,
+        key: str,
+        verb: str,
+        by: str,
+        fields: Iterable[str],
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write a write into the books, and note what webhooks are to tell of it."""
         self.books.writes.append(Write(self.clock(), by, verb, resource, key, tuple(sorted(fields))))
-        effects.tell(self, resource, key, verb)
+        effects.tell(self, resource, key, verb, str((record or {}).get("product_id") or ""))

@@ -326,7 +326,9 @@ def test_a_registered_webhook_is_told_ids_only() -> None:
     desk.shop.edit("products", key, {"title": "T"})
     [notice] = desk.shop.notices
     assert notice["destination"] == "https://h.example/x"
-    assert notice["body"]["data"] == {"type": "product", "id": key}
+    record = desk.shop.record("products", key)
+    assert record is not None
+    assert notice["body"]["data"] == {"type": "product", "id": key, "long_id": record["product_id"]}
     assert desk.send("DELETE", f"/api/webhooks/{number}.json").status == 200
     desk.shop.edit("products", key, {"title": "U"})
     assert len(desk.shop.notices) == 1
