@@ -61,7 +61,11 @@ def _mirror() -> None:
 
 
 def _state() -> None:
-    _keyed("sync_webhook_doors", "shop_id int", "sealed text!, print text!, made_at time!")
+    _keyed(
+        "sync_webhook_doors",
+        "shop_id int",
+        """sealed text!, print text!, made_at time!, checked_at time, said text!, refused int!, refused_at time""",
+    )
     _keyed("sync_webhooks", "shop_id int, topic text", "hook_id text!, door text!, checked_at time!")
     _counted(
         "sync_webhook_inbox",

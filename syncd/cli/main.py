@@ -123,10 +123,11 @@ def _add_commands() -> None:
         sweep,
         sync,
         undo,
+        webhooks,
     )
 
     looking = (pull, push, sync, plan, apply, sweep, run)
-    people = (conflict, outbox, history, undo, customer)
+    people = (conflict, outbox, history, undo, customer, webhooks)
     for command in (demo, init, shop, auth, *looking, *people, status, doctor, db, simulate):
         command.register(app)
 

@@ -13,12 +13,14 @@ _ADD = "syncd shop add demo --base-url https://admin.flickrocket.com --client-id
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Shops: add, list, show, pause, resume, remove.", no_args_is_help=True)
+    group = typer.Typer(help="Shops: add, list, show, pause, resume, webhooks, remove.", no_args_is_help=True)
     group.command("add", epilog=examples(_ADD))(add)
     group.command("list", epilog=examples("syncd shop list"))(list_)
     group.command("show", epilog=examples("syncd shop show demo"))(show)
     group.command("pause", epilog=examples("syncd shop pause demo"))(pause)
     group.command("resume", epilog=examples("syncd shop resume demo"))(resume)
+    epilog = examples("syncd shop webhooks demo", "syncd shop webhooks demo --rotate")
+    group.command("webhooks", epilog=epilog)(webhooks)
     group.command("remove", epilog=examples("syncd shop remove demo --yes"))(remove)
     app.add_typer(group, name="shop")
 
@@ -105,12 +107,45 @@ def remove(
     name: ShopName,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget a shop, its tokens and its mirrored records. The shop itself is not touched."""
+    """Forget a shop, its tokens and its mirrored records. In the shop only our webhooks are taken away."""
     from syncd.service import shops
+    from syncd.service import webhooks as service
     from syncd.service.session import perform
 
     shop = perform(common(ctx).config, lambda house: shops.find(house.disk, name))
     if not yes:
         typer.confirm(f"Forget {shop.name}, its tokens and its mirrored records?", abort=True)
-    perform(common(ctx).config, lambda house: shops.remove(house, name))
+    _, said = perform(common(ctx).config, lambda house: service.remove_shop(house, name))
     screen.say(f"shop {shop.name} is removed")
+    if said:
+        screen.note(f"In the shop {said} They fail there, and the shop gives them up by itself.")
+
+
+def webhooks(
+    ctx: typer.Context,
+    name: ShopName,
+    check: Annotated[bool, typer.Option("--check", help="Look at the shop now, and put right what is not.")] = False,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="A new address: the old one is refused from now on, the shop is told.")
+    ] = False,
+    url: Annotated[bool, typer.Option("--url", help="Show the address. Whoever has it can make syncd look.")] = False,
+) -> None:
+    """Show which webhooks the shop has for us, and what came by them."""
+    from syncd.service import webhooks as service
+    from syncd.service.session import perform
+
+    config = common(ctx).config
+    said = ""
+    if check or rotate:
+        run = perform(config, lambda house: service.check(house, name, rotate=rotate))
+        said = run.message
+    if url:
+        screen.say(perform(config, lambda house: service.address(house, name)).reveal())
+        return
+    stands, now = perform(config, lambda house: service.shown(house, name))
+    for word, value in service.lines(stands, now):
+        screen.say(f"{word + ':':<18} {value}")
+    if rotate and said:
+        screen.note(f"The new address holds; the shop is not told yet: {said} A running daemon goes on trying.")
+    if not stands.wanted:
+        screen.next_step('[webhooks] public_url = "https://..." in syncd.toml    (docs/webhooks.md)')

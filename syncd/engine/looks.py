@@ -44,6 +44,11 @@ class Answer:
     broken: Broken | None = None
     problem: SyncdError | None = None
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether the shop has no such record."""
+        return not (self.seen or self.broken or self.problem)
+
 
 class Looker:
     """Looks at single records of one shop."""
@@ -102,6 +107,7 @@ class Looker:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._look(resource, caps, hint, purpose, tally)) for hint in hints]
         answers = [task.result() for task in tasks]
+        trusted = trusted and await self._control_told(resource, caps, answers, purpose, tally)
         caps = _widened(resource, caps, answers)
         await self._settle(resource, caps, policy, answers, tally, trusted=trusted)
         for answer in answers:
@@ -118,7 +124,24 @@ class Looker:
         if self._trusted.get(resource.name, 0) > 0:
             self._trusted[resource.name] -= len(hints)
             return True
-        suspects = {hint.key for hint in hints}
+        return await self._shows(resource, caps, {hint.key for hint in hints}, purpose, tally)
+
+    async def _control_told(
+        self, resource: Resource, caps: Capabilities, answers: Sequence[Answer], purpose: Purpose, tally: Tally
+    ) -> bool:
+        """The same for records of ours that a webhook told of: no walk has missed them, so the look alone speaks."""
+        told = [a.hint.key for a in answers if a.is_absent and a.hint.source is HintSource.WEBHOOK]
+        if not told:
+            return True
+        lines = await self._disk.reader.run(lambda tx: tx.ledger.find(self._shop.id, resource.name, told))
+        if all(line.gone_at is not None for line in lines.values()):
+            return True
+        return await self._shows(resource, caps, set(told), purpose, tally)
+
+    async def _shows(
+        self, resource: Resource, caps: Capabilities, suspects: set[str], purpose: Purpose, tally: Tally
+    ) -> bool:
+        """Whether the shop shows a record that is there, none of the suspects."""
 
         def present(tx: MirrorTx) -> list[Known]:
             lines = tx.ledger.keys(self._shop.id, resource.name)
@@ -179,7 +202,7 @@ class Looker:
         scope = Scope(self._shop.id, resource, policy, now)
         seen = [replace(a.seen, record=filled(a.seen.record, caps.detail_shape)) for a in answers if a.seen]
         broken = [a.broken for a in answers if a.broken]
-        absent = [a for a in answers if not (a.seen or a.broken or a.problem)]
+        absent = [a for a in answers if a.is_absent]
 
         def store(tx: MirrorTx) -> Tally:
             put_off = [a for a in answers if a.problem or (a in absent and not trusted)]

@@ -82,3 +82,23 @@ class PushRules:
     def quiet_s(self, resource: str) -> float:
         """How long a new row must not have been touched before it is claimed."""
         return self.create_quiet_by.get(resource, self.create_quiet_s)
+
+
+@dataclass(frozen=True, slots=True)
+class HookRules:
+    """How webhooks are registered, received and answered. Times in seconds."""
+
+    public_url: str = ""  # the address under which shops reach us; empty: none are registered
+    topics: tuple[str, ...] = ("product/create", "product/update", "product/delete", "order/create")
+    check_s: float = 3600.0  # how often it is looked whether the shop still has them
+    rate_per_s: float = 50.0  # deliveries that are taken through one door, with `burst` at once
+    burst: float = 500.0
+    same_s: float = 60.0  # within this time a delivery that says the same makes no row of its own
+    looks_per_hour: float = 1800.0  # looks that the webhooks of one shop may cause
+    unknown_per_hour: float = 8.0  # of these, looks for records that the shop turns out not to have either
+    absent_s: float = 3600.0  # so long nobody asks again for a record that the shop did not have
+    keep_days: float = 14.0  # how long the inbox is kept
+
+    def destination(self, token: str) -> str:
+        """The address of a door."""
+        return f"{self.public_url.rstrip('/')}/webhooks/{token}"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from syncd.domain.backoff import delay
 from syncd.domain.budget import Bucket
@@ -12,7 +13,8 @@ from syncd.domain.resource import Resource
 from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop
 from syncd.engine.freshness import reaches
-from syncd.engine.rules import PullRules, PushRules
+from syncd.engine.hooks import Webhooking
+from syncd.engine.rules import HookRules, PullRules, PushRules
 from syncd.engine.timetable import Job, Lane, first_due, timetable
 from syncd.engine.worker import ShopWorker
 from syncd.errors import NeedsPerson, NotUnderstood, Retry
@@ -20,6 +22,7 @@ from syncd.ports import Alarm, Clock, Dice, Disk, Log
 
 OpenWorker = Callable[[Shop], Awaitable[ShopWorker]]
 ReadBucket = Callable[[Shop], Awaitable[Bucket]]
+OpenWebhooks = Callable[[Shop], Awaitable[Webhooking]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Keeping:
     open_worker: OpenWorker
     read_bucket: ReadBucket
     push_rules: PushRules = field(default_factory=PushRules)
+    hook_rules: HookRules = field(default_factory=HookRules)
+    open_webhooks: OpenWebhooks | None = None
 
 
 class ShopLife:
@@ -48,6 +53,7 @@ class ShopLife:
         self.trouble: NeedsPerson | None = None
         self._keeping = keeping
         self._worker: ShopWorker | None = None
+        self._webhooks: Webhooking | None = None
         self._stopped = asyncio.Event()
         self._rung = {lane: asyncio.Event() for lane in Lane}
         self._jobs: dict[str, Job] = {}
@@ -68,6 +74,12 @@ class ShopLife:
         if "push" in self._due:
             self._due["push"] = self._keeping.clock.now()
             self._rung[Lane.PUSH].set()
+
+    def hinted(self) -> None:
+        """A webhook came: looks are due now, unless the shop failed just before."""
+        if "looks" in self._due and not self._faults.get("looks"):
+            self._due["looks"] = self._keeping.clock.now()
+            self._rung[Lane.QUICK].set()
 
     async def live(self) -> None:
         """Until stopped, or until a person must act. A fault outside any run (the database away) waits with backoff."""
@@ -92,6 +104,8 @@ class ShopLife:
         self._worker = await self._keeping.open_worker(self.shop)
         if self._stopped.is_set():
             self._worker.drain.set()
+        if self._keeping.open_webhooks is not None:
+            self._webhooks = await self._keeping.open_webhooks(self.shop)
         self._jobs = await self._timetable(self._worker)
         stored = await self._keeping.disk.state.run(lambda tx: tx.journal.due(self.shop.id))
         now, dice = self._keeping.clock.now(), self._keeping.dice
@@ -108,7 +122,8 @@ class ShopLife:
                 )
             )
         pushing = keeping.push_rules if worker.pusher is not None else None
-        return {job.name: job for job in timetable(keeping.resources, keeping.rules, pushing, found)}
+        hooks = keeping.hook_rules if self._webhooks is not None else None
+        return {job.name: job for job in timetable(keeping.resources, keeping.rules, pushing, found, hooks)}
 
     async def _work(self) -> None:
         """All lanes side by side. The first Retry or NeedsPerson of a lane stops the others between two pages."""
@@ -167,8 +182,11 @@ class ShopLife:
             return []
         if job.lane is Lane.PUSH:
             return await self._push(worker, job)
+        if job.name == "hooks":
+            return [await self._webhooks.hooks.check()] if self._webhooks is not None else []
         if job.resource is None:
-            return await worker.looks(self._keeping.resources)
+            looks = partial(worker.looks, self._keeping.resources)
+            return await (looks() if self._webhooks is None else self._webhooks.incoming.answer(looks))
         name = job.resource.name
         if job.lane is Lane.QUICK and not await worker.is_filled(name):
             return []

@@ -33,6 +33,11 @@ class Supervisor:
         """How long ago the last round over the shops began."""
         return self._keeping.clock.monotonic() - self._beat_at
 
+    def hinted(self, shop_id: int) -> None:
+        """A webhook came for a shop; where another process works it, that one finds it in the inbox."""
+        if shop_id in self._lives:
+            self._lives[shop_id].hinted()
+
     async def run(self, drain: asyncio.Event) -> None:
         """Work every active shop until `drain` is set, then let each finish the page in hand and return.
 

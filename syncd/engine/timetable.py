@@ -8,7 +8,7 @@ from enum import StrEnum
 from syncd.domain.cadence import Cadence, Every, due_at_start, ever_due, stored_name
 from syncd.domain.freshness import Reach
 from syncd.domain.resource import Resource
-from syncd.engine.rules import PullRules, PushRules
+from syncd.engine.rules import HookRules, PullRules, PushRules
 
 
 class Lane(StrEnum):
@@ -24,7 +24,7 @@ class Job:
     """Something that falls due again and again for one shop. `place` breaks ties: small and referred-to things
     first."""
 
-    name: str  # push, scan, looks, quick:orders, walk:orders
+    name: str  # push, scan, looks, hooks, quick:orders, walk:orders
     lane: Lane
     cadence: Cadence
     place: int
@@ -41,9 +41,10 @@ def timetable(
     rules: PullRules,
     push: PushRules | None,
     reaches: Mapping[str, Reach] | None = None,
+    hooks: HookRules | None = None,
 ) -> list[Job]:
-    """The jobs of a shop: answering hints, the quick and the complete look of each resource, and pushing. `reaches`
-    says how often those are looked at that have a target of freshness."""
+    """The jobs of a shop: answering hints, the quick and the complete look of each resource, pushing, and looking after
+    its webhooks. `reaches` says how often those are looked at that have a target of freshness."""
     jobs = [Job("looks", Lane.QUICK, Every(rules.looks_s), 0)]
     for place, resource in enumerate(resources, start=1):
         cadence = rules.cadence(resource.name)
@@ -55,6 +56,8 @@ def timetable(
             quick = Every(reach.every_s)
         jobs.append(Job(f"quick:{resource.name}", Lane.QUICK, quick, place, resource))
         jobs.append(Job(f"walk:{resource.name}", Lane.WALK, walk, place, resource))
+    if hooks is not None:
+        jobs.append(Job("hooks", Lane.QUICK, Every(hooks.check_s), len(resources) + 1))
     if push is not None:
         jobs.append(Job("push", Lane.PUSH, Every(push.every_s), 0))
         jobs.append(Job("scan", Lane.PUSH, Every(push.scan_s), 1))

@@ -10,6 +10,7 @@ from syncd.ports.disk import Disk, MirrorTx, StateTx, Writer
 from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, SealTable, VaultTable
+from syncd.ports.webhooks import RemoteHooks, WebhookTable
 from syncd.ports.wire import (
     Admission,
     Exchange,
@@ -55,6 +56,7 @@ __all__ = [
     "Purpose",
     "PushJournal",
     "Remote",
+    "RemoteHooks",
     "RemoteWriter",
     "SealTable",
     "Sealer",
@@ -63,6 +65,7 @@ __all__ = [
     "Tokens",
     "VaultTable",
     "Watcher",
+    "WebhookTable",
     "Writer",
     "Written",
 ]

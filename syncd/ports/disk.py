@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, SealTable, VaultTable
+from syncd.ports.webhooks import WebhookTable
 
 T = TypeVar("T")
 Tx_co = TypeVar("Tx_co", covariant=True)
@@ -58,6 +59,8 @@ class StateTx(Protocol):
     def journal(self) -> Journal: ...
     @property
     def pushes(self) -> PushJournal: ...
+    @property
+    def webhooks(self) -> WebhookTable: ...
 
 
 class Disk(Protocol):

@@ -24,6 +24,7 @@ from syncd.remote.codec_in import codec_for
 from syncd.remote.envelope import text_of, unwrap
 from syncd.remote.paging import digest, picked, total_of
 from syncd.remote.settings import RemoteSettings
+from syncd.remote.webhooks import ShopHooks
 from syncd.remote.writes import ShopWriter
 
 T = TypeVar("T")
@@ -33,8 +34,8 @@ _NO_CONTENT: Final = 204
 
 
 class ShopGateway:
-    """The wire of one shop (`ports.Remote`), and of its `writer` (`ports.RemoteWriter`). `wire` None is the real
-    network.
+    """The wire of one shop (`ports.Remote`), of its `writer` (`ports.RemoteWriter`) and its `hooks`
+    (`ports.RemoteHooks`). `wire` None is the real network.
 
     Raises SettingsProblem where the shop's address must not be used, or a setting cannot be."""
 
@@ -57,6 +58,7 @@ class ShopGateway:
         self._client = open_client(self._settings, wire)
         self._caller = Caller(shop, self._client, tokens, admission, clock, dice, self._settings)
         self.writer = ShopWriter(shop, self._caller, self._codec, self._settings)
+        self.hooks = ShopHooks(shop, self._caller, self._settings)
 
     async def aclose(self) -> None:
         """Close the connections. A wire that was passed in stays open."""

@@ -41,8 +41,11 @@ async def run(house: House) -> None:
             open_worker=house.worker,
             read_bucket=house.bucket,
             push_rules=house.push_rules,
+            hook_rules=house.hook_rules,
+            open_webhooks=house.webhooks,
         )
         supervisor = Supervisor(keeping, house.disk.local_signal)
+        house.inbox.told = supervisor.hinted
         async with open_face(house, lambda: supervisor.beat_age_s) as face, asyncio.TaskGroup() as group:
             notify(READY)
             told = group.create_task(_tell_drain(house, face))

@@ -4,11 +4,12 @@ Must not know how tokens are exchanged and stored (`engine`), and never shows on
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
 from syncd.engine.authorise import first_exchange
+from syncd.engine.hooks import SCOPE
 from syncd.errors import UsageProblem
 from syncd.remote.loopback import wait_for_callback
 from syncd.remote.oauth import authorize_url, parse_redirect
@@ -31,7 +32,13 @@ class Answer:
 async def address(house: House, name: str) -> str:
     """The address where the shop's owner agrees."""
     shop = await shops.find(house.disk, name)
-    return authorize_url(shop, house.dice.token(_STATE_BYTES))
+    return authorize_url(asking(house, shop), house.dice.token(_STATE_BYTES))
+
+
+def asking(house: House, shop: Shop) -> Shop:
+    """The shop with the scopes to ask for: its own, and that of webhooks where the settings want some."""
+    wanted = (*shop.scopes, *([SCOPE] if house.hook_rules.public_url else []))
+    return replace(shop, scopes=tuple(dict.fromkeys(wanted)))
 
 
 async def login(house: House, name: str, answer: Answer, ask: Callable[[str], None], wait_s: float) -> Shop:
@@ -51,7 +58,7 @@ async def login(house: House, name: str, answer: Answer, ask: Callable[[str], No
         code, company, _ = parse_redirect(answer.redirected)
     else:
         state = house.dice.token(_STATE_BYTES)
-        url = authorize_url(shop, state)
+        url = authorize_url(asking(house, shop), state)
         code, company, _ = await wait_for_callback(shop.redirect_uri, state, wait_s, ready=lambda: ask(url))
     house.redactor.know(code)
     return await first_exchange(shop, code, company, tokens=tokens, mirror=house.disk.mirror)

@@ -4,7 +4,8 @@ from syncd.domain.cadence import Cadence, Cron, Every
 from syncd.domain.policy import Policy
 from syncd.domain.resource import Resource
 from syncd.domain.resources import BY_NAME, RESOURCES
-from syncd.engine.rules import Cadences, PullRules, PushRules
+from syncd.domain.webhook import nouns, topic_resource
+from syncd.engine.rules import Cadences, HookRules, PullRules, PushRules
 from syncd.remote.settings import RemoteSettings
 from syncd.service.sections import PullSection
 from syncd.service.settings import Loaded
@@ -66,6 +67,21 @@ def push_rules(loaded: Loaded) -> PushRules:
         scan_s=push.scan_s,
         doubt_look_s=push.doubt_look_s,
         every_s=push.every_s,
+    )
+
+
+def hook_rules(loaded: Loaded) -> HookRules:
+    """What is said of webhooks; topics of what is not mirrored are left out."""
+    own, mirrored = loaded.settings.webhooks, nouns(enabled_resources(loaded))
+    return HookRules(
+        public_url=own.public_url,
+        topics=tuple(topic for topic in own.topics if topic_resource(topic, mirrored) is not None),
+        check_s=own.check_s,
+        rate_per_s=own.rate_per_s,
+        burst=own.burst,
+        looks_per_hour=own.looks_per_hour,
+        unknown_per_hour=own.unknown_looks_per_hour,
+        keep_days=own.keep_days,
     )
 
 

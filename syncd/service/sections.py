@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from syncd.domain.policy import WHOLE, Policy
 from syncd.domain.resources import BY_NAME
+from syncd.domain.webhook import nouns, topic_resource
 from syncd.service.words import meant
 
 
@@ -183,6 +184,42 @@ def listen_address(listen: str) -> tuple[str, int]:
     """Host and port of HOST:PORT ([HOST]:PORT for IPv6); an empty host and port -1 where it is no such thing."""
     found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^\s:/\[\]]+)):(\d{1,5})", listen.strip())
     return (found[1] or found[2], int(found[3])) if found else ("", -1)
+
+
+_HOOKS_ADDRESS = re.compile(r"(https://[^/?#@\s]+|http://(localhost|127\.[\d.]+|\[::1\])(:\d+)?)(/[^?#\s]*)?")
+
+
+class WebhooksSection(_Section):
+    """[webhooks]"""
+
+    public_url: str = ""
+    topics: list[str] = ["product/create", "product/update", "product/delete", "order/create"]
+    check_s: float = Field(default=3600.0, ge=10)
+    rate_per_s: float = Field(default=50.0, gt=0)
+    burst: float = Field(default=500.0, ge=1)
+    looks_per_hour: float = Field(default=1800.0, ge=0)
+    unknown_looks_per_hour: float = Field(default=8.0, ge=0)
+    keep_days: float = Field(default=14.0, gt=0)
+
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        if url and not _HOOKS_ADDRESS.fullmatch(url):
+            raise ValueError(
+                "must be as in https://hooks.example.org: the address holds a secret (http only on this machine)"
+            )
+        return url.rstrip("/")
+
+    @field_validator("topics")
+    @classmethod
+    def _mirrored(cls, topics: list[str]) -> list[str]:
+        known = nouns(BY_NAME.values())
+        for topic in topics:
+            if topic_resource(topic, known) is None:
+                raise ValueError(
+                    f"{topic!r} is no topic of a record that syncd mirrors; write as in product/update, order/create"
+                )
+        return topics
 
 
 class ResourceSection(_Timed):

@@ -29,6 +29,7 @@ from syncd.service.sections import (
     ResourceName,
     ResourceSection,
     VaultSection,
+    WebhooksSection,
     WebSection,
     policy_problems,
 )
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     history: HistorySection = HistorySection()
     log: LogSection = LogSection()
     web: WebSection = WebSection()
+    webhooks: WebhooksSection = WebhooksSection()
     resources: dict[ResourceName, ResourceSection] = {}
 
     @field_validator("resources")

@@ -19,6 +19,8 @@ from syncd.domain.shop import Shop
 from syncd.engine.budget_transactions import BudgetRules, bucket_now
 from syncd.engine.budgeter import Budgeter
 from syncd.engine.hands import Hands
+from syncd.engine.hooks import Webhooking
+from syncd.engine.inbox import Inbox
 from syncd.engine.looks import Looker
 from syncd.engine.pairs import Vault
 from syncd.engine.tokens import ShopTokens
@@ -34,7 +36,7 @@ from syncd.remote.oauth import TokenEndpoint
 from syncd.service.exchange_errand import ChildErrand
 from syncd.service.hush import HushedExchange, HushedSealer
 from syncd.service.progress import BudgetedWatcher, LogWatcher
-from syncd.service.rules import enabled_resources, policies, pull_rules, push_rules, remote_settings
+from syncd.service.rules import enabled_resources, hook_rules, policies, pull_rules, push_rules, remote_settings
 from syncd.service.settings import Loaded
 from syncd.service.turns import Turns, pushing_lock
 from syncd.store.disk import StoreDisk, open_disk
@@ -65,6 +67,7 @@ class Workplace:
     worker: ShopWorker
     hands: Hands
     pusher: Turns
+    webhooks: Webhooking
 
 
 class House:
@@ -82,6 +85,7 @@ class House:
         self.log: Log = structlog.get_logger("syncd")
         self.rules = pull_rules(loaded)
         self.push_rules = push_rules(loaded)
+        self.hook_rules = hook_rules(loaded)
         self.policies = policies(loaded)
         self.remote_settings = remote_settings(loaded)
         self.budget_rules = BudgetRules(size=settings.budget.size, leak=settings.budget.leak_per_s)
@@ -124,6 +128,11 @@ class House:
     def spill(self) -> SpillFolder:
         """Where new pairs lie until the database has them."""
         return SpillFolder(self.loaded.home / SPILL)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Where webhooks are received."""
+        return Inbox(self.disk, self.clock, self.log, self.hook_rules, self.resources)
 
     @cached_property
     def endpoint(self) -> TokenEndpoint:
@@ -179,6 +188,10 @@ class House:
         place = self._places.get(shop.id)
         return 0 if place is None else place.budgeter.refusals
 
+    async def webhooks(self, shop: Shop) -> Webhooking:
+        """The webhooks of a shop; see `place`."""
+        return (await self.place(shop)).webhooks
+
     def drain(self) -> None:
         """Let every worker stop after the page in hand."""
         self.draining.set()
@@ -186,7 +199,8 @@ class House:
             place.worker.drain.set()
 
     async def close(self) -> None:
-        """Let a token exchange under way end, then close every connection."""
+        """Let a token exchange under way end, and what was delivered be stored, then close every connection."""
+        await self.inbox.close()
         for place in list(self._places.values()):
             await self._leave(place)
         self._places.clear()
@@ -221,7 +235,10 @@ class House:
         pusher = worker.pusher = Turns(
             hands, worker, pushing_lock(self.loaded, self.disk), keep_days=self.loaded.settings.history.keep_days
         )
-        return Workplace(shop, tokens, budgeter, remote, worker, hands, pusher)
+        webhooks = Webhooking.of(
+            shop, remote.hooks, self.disk, self.clock, self.dice, self.log, self.sealer, self.hook_rules
+        )
+        return Workplace(shop, tokens, budgeter, remote, worker, hands, pusher, webhooks)
 
     def _hands(self, shop: Shop, remote: ShopGateway, worker: ShopWorker) -> Hands:
         return Hands(

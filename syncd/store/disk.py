@@ -25,6 +25,7 @@ from syncd.ports import (
     PushJournal,
     SealTable,
     VaultTable,
+    WebhookTable,
 )
 from syncd.store.books import Books
 from syncd.store.buckets import Buckets
@@ -43,6 +44,7 @@ from syncd.store.outbox import Outbox
 from syncd.store.pushes import Pushes
 from syncd.store.seals import Seals
 from syncd.store.state import Runs, Vault
+from syncd.store.webhooks import Webhooks
 from syncd.store.writer import InlineWriter, StoreWriter
 
 Tx = TypeVar("Tx")
@@ -144,6 +146,11 @@ class StateTransaction:
     def pushes(self) -> PushJournal:
         """The push journal, and passwords of new customers."""
         return Pushes(self.connection)
+
+    @property
+    def webhooks(self) -> WebhookTable:
+        """Doors, registered webhooks and the inbox."""
+        return Webhooks(self.connection)
 
 
 @dataclass(frozen=True, slots=True)

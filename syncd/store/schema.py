@@ -458,6 +458,10 @@ WEBHOOK_DOORS = Table(
     Column("sealed", Text, nullable=False),
     Column("print", Text, nullable=False),
     Column("made_at", Moment, nullable=False),
+    Column("checked_at", Moment),
+    Column("said", Text, nullable=False),
+    Column("refused", BigInteger, nullable=False),
+    Column("refused_at", Moment),
 )
 
 WEBHOOKS = Table(

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from syncd.service.web import health, metrics
+from syncd.service.web import health, metrics, webhooks
 from syncd.service.web.guard import Guard
 from syncd.service.web.snapshot import Snapshots
 from syncd.service.wire import House
@@ -25,5 +25,6 @@ def build(
     routes: list[Route] = [
         *health.routes(house, beat_age_s),
         *metrics.routes(house, snapshots, registry or CollectorRegistry(), beat_age_s),
+        *webhooks.routes(house),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, web=house.loaded.settings.web)])

@@ -30,6 +30,8 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
 }
 _PROBES: Final = ("/healthz", "/readyz")
+_HOOKS: Final = "/webhooks/"
+"""Here a secret in the address decides, whatever name a reverse proxy asks under."""
 
 
 class Guard:
@@ -44,7 +46,8 @@ class Guard:
         if scope["type"] != "http":
             return
         headers = Headers(scope=scope)
-        if scope["path"] not in _PROBES and not self._is_ours(headers.get("host", "")):
+        path = scope["path"]
+        if path not in _PROBES and not path.startswith(_HOOKS) and not self._is_ours(headers.get("host", "")):
             refusal = PlainTextResponse(
                 "syncd answers only to its own names. To add one: [web] hosts or public_url in syncd.toml\n", 421
             )
