@@ -74,12 +74,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A row that local hints name: its mirror row (or where it was), and when it was last noticed to be touched."""
+    """A row that local hints name: its mirror row (or where it was), and when it was last noticed to be touched.
+    `edited` unless only the slow comparison named it: that names a row as long as it differs, edited anew or not."""
 
     resource: str
     row_id: int
     last_at: datetime
     seqs: tuple[int, ...]
+    edited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     POLICY = "policy"
     IGNORED = "ignored"
+    NO_RECORD = "no_record"
 
     @property
     def sentence(self) -> str:
@@ -58,6 +59,7 @@ _SENTENCES: Final[dict[Reason, str]] = {
     Reason.EXTRA: "fields in `extra` are kept for reading, since nobody knows how to send them",
     Reason.UNREADABLE: "this is no value of the column's kind",
     Reason.IGNORED: "the shop took the write and left this as it was",
+    Reason.NO_RECORD: "the record that it belonged to is not there",
     Reason.POLICY: "the shop changed it too, and the policy lets the shop win",
 }
 

@@ -5,18 +5,19 @@ shows the shop's value again; what waits for a person is left out of the patch.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from syncd.domain.canonical import canonical
-from syncd.domain.change import Change, ChangeState, Touch, Verb
+from syncd.domain.change import Change, ChangeState, HistoryLine, Origin, Touch, Verb
 from syncd.domain.decision import ABSENT, CreateRemote, Decision, DeleteRemote, Reason, Refusal
+from syncd.domain.history import differences
 from syncd.domain.ledger import HintSource, Images
 from syncd.domain.patch import Patch
 from syncd.domain.reconcile import reconcile
-from syncd.domain.record import Record, Value
+from syncd.domain.record import Element, Record, Value
 from syncd.domain.resource import Resource
 from syncd.domain.settle import without
 from syncd.engine.rules import PushRules
@@ -25,6 +26,10 @@ from syncd.ports import MirrorTx
 
 NOTHING_NEW = Record({})
 """What the shop says when it was not asked: every part stays as base has it."""
+
+_PATIENCE = timedelta(minutes=5)
+_PATIENCE_MAX = timedelta(days=1)
+"""How long a record with an open conflict is left alone while nobody touches it: doubles from the one to the other."""
 
 _UNDER_WAY = (ChangeState.SENDING, ChangeState.IN_DOUBT)
 
@@ -59,10 +64,12 @@ def claim(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules, *, braked:
     image = tx.mirror.load(shop_id, scope.resource, [touch.row_id]).get(touch.row_id)
     if image is None or _is_restless(scope, image, touch, rules):
         return Claim.WAITS
+    if image.base is None and image.local is None and _clears(tx, scope, touch, rules) is Claim.WAITS:
+        return Claim.WAITS
     _keep_tombstone(tx, scope, image)
     weighed = weigh(tx, scope, image)
     tx.local.settle(shop_id, touch.seqs)
-    if image.base is not None and tx.conflicts.paths(shop_id, name, touch.row_id):
+    if image.base is not None and _asks_anew(tx, scope, image.base, touch):
         # What was edited may be what waits for a person, who is to see both values as they are: a look shows them.
         tx.hints.leave(shop_id, name, [key_of(scope.resource, image.base)], HintSource.STALE, scope.at)
     if weighed is None:
@@ -82,6 +89,41 @@ def claim(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules, *, braked:
     else:
         tx.outbox.save(shop_id, replace(change, id=current.id, claimed_at=current.claimed_at))
     return Claim.HELD if held else Claim.CLAIMED
+
+
+def _clears(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules) -> Claim:
+    """Refuse the elements of a record that is nowhere, visibly: it was deleted before the shop knew it, or is not
+    there yet. People may insert it last, so this waits as long as a new row does."""
+    name, row_id = scope.resource.name, touch.row_id
+    loose = tx.local.loose(scope.shop_id, scope.resource, row_id)
+    if not loose:
+        return Claim.SAME
+    if scope.at - touch.last_at < timedelta(seconds=rules.quiet_s(name)):
+        return Claim.WAITS
+    refusals = [Refusal(f"{part}[row {element.row_id}]", element, Reason.NO_RECORD) for part, element in loose]
+    tx.outbox.turn_down(scope.shop_id, name, "", row_id, refusals, scope.at)
+    gone = differences(scope.resource, Record({}, _lists(loose)), Record({}, {part: () for part, _ in loose}))
+    tx.history.write(scope.shop_id, [HistoryLine(name, "", row_id, scope.at, Origin.LOCAL, gone)])
+    tx.local.clear(scope.shop_id, scope.resource, row_id)
+    return Claim.REFUSED
+
+
+def _lists(elements: Sequence[tuple[str, Element]]) -> dict[str, tuple[Element, ...]]:
+    names = dict.fromkeys(name for name, _ in elements)
+    return {name: tuple(element for part, element in elements if part == name) for name in names}
+
+
+def _asks_anew(tx: MirrorTx, scope: Scope, base: Record, touch: Touch) -> bool:
+    """Whether a record with an open conflict is to be looked at: after an edit at once, and without one only when as
+    much time has passed since the last look as the conflict was old then. The comparison finds such a row each time,
+    and a question that nobody answers must not cost calls for ever."""
+    since = tx.conflicts.newest(scope.shop_id, scope.resource.name, touch.row_id)
+    if since is None or touch.edited:
+        return since is not None
+    key = key_of(scope.resource, base)
+    line = tx.ledger.find(scope.shop_id, scope.resource.name, [key]).get(key)
+    looked_at = max(since, line.compared_at or since) if line is not None else since
+    return scope.at - looked_at >= min(max(looked_at - since, _PATIENCE), _PATIENCE_MAX)
 
 
 def weigh(tx: MirrorTx, scope: Scope, image: Images) -> Weighed | None:

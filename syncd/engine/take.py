@@ -151,6 +151,7 @@ def bury(tx: MirrorTx, scope: Scope, absent: Sequence[tuple[str, int]]) -> int:
     going = [line for line in lines.values() if line.gone_at is None and line.as_of <= tickets[line.key]]
     images = tx.mirror.load(scope.shop_id, scope.resource, [line.row_id for line in going])
     gone: list[Known] = []
+    asked: list[Known] = []
     buried: list[int] = []
     for line in going:
         image = images.get(line.row_id)
@@ -162,6 +163,7 @@ def bury(tx: MirrorTx, scope: Scope, absent: Sequence[tuple[str, int]]) -> int:
         elif isinstance(decision, DeleteLocal) or image.local is None:
             buried.append(line.row_id)
         else:
+            asked.append(replace(line, compared_at=scope.at))
             continue
         gone.append(replace(line, gone_at=scope.at, as_of=tickets[line.key], missed=0))
     if gone:
@@ -170,5 +172,5 @@ def bury(tx: MirrorTx, scope: Scope, absent: Sequence[tuple[str, int]]) -> int:
             [HistoryLine(name, g.key, g.row_id, scope.at, Origin.SHOP, {"": ("present", "deleted")}) for g in gone],
         )
         tx.mirror.bury(scope.shop_id, scope.resource, buried, scope.at)
-        tx.ledger.put(scope.shop_id, name, gone)
+    tx.ledger.put(scope.shop_id, name, [*gone, *asked])
     return len(gone)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from syncd.domain.change import OpenConflict
 from syncd.domain.decision import FieldConflict
@@ -65,6 +65,11 @@ class Conflicts:
         """What waits for a person in a record."""
         rows = select(_C.path).where(_of(shop_id, resource, row_id))
         return frozenset(self._connection.execute(rows).scalars())
+
+    def newest(self, shop_id: int, resource: str, row_id: int) -> datetime | None:
+        """Since when the youngest conflict of a record is open; None where there is none."""
+        youngest = select(func.max(_C.since, type_=_C.since.type)).where(_of(shop_id, resource, row_id))
+        return self._connection.execute(youngest).scalar()
 
     def picks(self, shop_id: int, resource: str, row_id: int) -> dict[str, Choice]:
         """The choices made for a record and not carried out yet, by path."""

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, case, func, or_, select, update
 
 from syncd.domain.change import Rekeyed, Touch
-from syncd.domain.ledger import HintSource
+from syncd.domain.ledger import HintSource, Images
+from syncd.domain.record import Element
 from syncd.domain.resource import Kind, Resource
+from syncd.store import loose
 from syncd.store.dialect import dialect_of
 from syncd.store.hints import Hints
 from syncd.store.mirror import Mirror
@@ -43,11 +45,12 @@ class Local:
         named = or_(_H.row_id.is_not(None), _H.key.is_not(None))
         self._connection.execute(update(HINTS).where(*fresh, named).values(left_at=at))
         seqs = func.aggregate_strings(func.cast(_H.seq, HINTS.c.resource.type), ",")
-        wanted = _waiting(shop_id, _H.resource, _ROW, func.max(_H.left_at, type_=_H.left_at.type), seqs)
+        edits = func.sum(case((_H.source == HintSource.LOCAL.value, 1), else_=0))
+        wanted = _waiting(shop_id, _H.resource, _ROW, func.max(_H.left_at, type_=_H.left_at.type), seqs, edits)
         ordered = wanted.group_by(_H.resource, _ROW).order_by(func.min(_H.left_at), func.min(_H.seq)).limit(limit)
         return [
-            Touch(resource, row_id, last_at, tuple(sorted(map(int, seqs.split(",")))))
-            for resource, row_id, last_at, seqs in self._connection.execute(ordered)
+            Touch(resource, row_id, last_at, tuple(sorted(map(int, seqs.split(",")))), edits > 0)
+            for resource, row_id, last_at, seqs, edits in self._connection.execute(ordered)
         ]
 
     def count_touched(self, shop_id: int) -> dict[str, int]:
@@ -62,6 +65,29 @@ class Local:
     def rekeyed(self, shop_id: int, resource: Resource, row_ids: Sequence[int], at: datetime) -> Rekeyed:
         """Match rows that people inserted with the remote id of a row that they deleted; park second holders."""
         return rekeyed(self._connection, shop_id, resource, row_ids, at)
+
+    def unclaimed(self, shop_id: int, resource: Resource) -> list[Images]:
+        """New rows that were edited, are not agreed on with the shop, and have no change in the outbox."""
+        mark, mirror, twin = self._dialect.mark, f'"{resource.table}"', f'"{base_name(resource.table)}"'
+        wanted = (
+            f"SELECT DISTINCT h.row_id FROM sync_hints h JOIN {mirror} m"  # noqa: S608
+            " ON m.row_id = h.row_id AND m.shop_id = h.shop_id"
+            f" WHERE h.shop_id = {mark} AND h.resource = {mark} AND h.source IN ('local', 'scan')"
+            f" AND m.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM {twin} b WHERE b.row_id = h.row_id)"
+            " AND NOT EXISTS (SELECT 1 FROM sync_outbox o WHERE o.shop_id = h.shop_id AND o.resource = h.resource"
+            " AND o.row_id = h.row_id) ORDER BY 1"
+        )
+        rows = self._rows(wanted, (shop_id, resource.name))
+        images = Mirror(self._connection, hold=False).load(shop_id, resource, rows)
+        return [images[row_id] for row_id in rows if row_id in images]
+
+    def loose(self, shop_id: int, resource: Resource, row_id: int) -> list[tuple[str, Element]]:
+        """The elements, by list, of a row that is nowhere."""
+        return loose.loose(self._connection, shop_id, resource, row_id)
+
+    def clear(self, shop_id: int, resource: Resource, row_id: int) -> None:
+        """Take those elements away."""
+        loose.clear(self._connection, shop_id, resource, row_id)
 
     def fresh(self, after: int) -> dict[int, tuple[int, int]]:
         """Of each shop with hints behind `after` that nobody noticed yet: how many, and the place of the newest."""
@@ -93,7 +119,8 @@ class Local:
         found = {*Mirror(self._connection, hold=False).changed(shop_id, resource, low_row_id, high)}
         found |= {*self._rows(_misdated(resource, self._dialect.mark), (resource.name, *place) * 2)}
         if found:
-            found &= {*self._rows(self._there(resource), (*place, *place, resource.name))}
+            there = (*place * (1 + len(resource.children)), *place, resource.name)
+            found &= {*self._rows(self._there(resource), there)}
         if found:
             found -= {*self._connection.execute(_waiting(shop_id, _ROW).where(_H.resource == resource.name)).scalars()}
         self._leave(shop_id, resource, sorted(found), at)
@@ -110,8 +137,8 @@ class Local:
         return found[0] if found else None
 
     def _there(self, resource: Resource) -> str:
-        """The rows of a range of which a decision can be made: not the elements that lie about without a record, not
-        another shop's records, not tombstones that people cleared away."""
+        """The rows of a range of which a decision can be made, those without a record of which elements lie about among
+        them: not another shop's records, not tombstones that people cleared away."""
         mark = self._dialect.mark
         within = f"shop_id = {mark} AND {{0}}.row_id BETWEEN {mark} AND {mark}"
         mirror, twin = f'"{resource.table}"', f'"{base_name(resource.table)}"'
@@ -121,8 +148,9 @@ class Local:
             f" AND l.resource = {mark} AND l.gone_at IS NOT NULL"
             f" AND NOT EXISTS (SELECT 1 FROM {mirror} m WHERE m.row_id = b.row_id)"
         )
+        alone = "".join(f"{each} UNION " for each in loose.parents(resource, self._dialect))
         return (
-            f"SELECT m.row_id FROM {mirror} m WHERE m.{within.format('m')} AND NOT EXISTS ({other})"  # noqa: S608
+            f"{alone}SELECT m.row_id FROM {mirror} m WHERE m.{within.format('m')} AND NOT EXISTS ({other})"  # noqa: S608
             f" UNION SELECT b.row_id FROM {twin} b WHERE b.{within.format('b')} AND NOT EXISTS ({gone})"
         )
 

@@ -160,10 +160,15 @@ def test_a_scan_passes_over_tombstones_and_finds_edits_of_them(store: Store) -> 
     assert scanned(store) == [edited, revived, marked]
 
 
-def test_a_scan_passes_over_elements_without_a_record_and_other_shops_rows(store: Store) -> None:
+def test_a_scan_finds_elements_without_a_record_and_passes_over_other_shops_rows(store: Store) -> None:
     (mine,) = put(store, 1)
     store.people("INSERT INTO order_line_items (shop_id, parent_row_id) VALUES (1, 987654)")
+    assert scanned(store) == [987654]
+    [(name, element)] = store.read(lambda tx: tx.local.loose(1, ORDERS, 987654))
+    assert (name, element.fields["title"]) == ("line_items", None)
+    store.write(lambda tx: tx.local.clear(1, ORDERS, 987654))
     assert scanned(store) == []
+    assert store.read(lambda tx: tx.local.loose(1, ORDERS, mine)) == []
     store.people("UPDATE orders SET shop_id = 2")
     assert scanned(store, shop_id=2) == []
     assert scanned(store) == [mine]

@@ -29,7 +29,7 @@ def main() -> int:
     if asked.seed is not None:
         plan = short(asked.seed) if asked.short else drawn(asked.seed)
         verdict = simulate(asked.seed, plan=plan, watch=print if asked.story else None)
-        print(told(verdict, 0.0))
+        print(told(verdict, 0.0, _more(asked)))
         return 1 if verdict.breaches else 0
     begun, failed = perf_counter(), []
     with ProcessPoolExecutor(asked.jobs, max_tasks_per_child=20) as pool:
@@ -37,13 +37,17 @@ def main() -> int:
             [pool.submit(run, seed, push=asked.push) for seed in range(asked.first, asked.first + asked.seeds)]
         ):
             verdict, took_s = future.result()
-            print(told(verdict, took_s, " --push" if asked.push else ""), flush=True)
+            print(told(verdict, took_s, _more(asked)), flush=True)
             if verdict.breaches:
                 failed.append(verdict.seed)
     print(f"{asked.seeds - len(failed)} of {asked.seeds} seeds end equal, in {perf_counter() - begun:.0f} s")
     if failed:
         print("failed:", *sorted(failed))
     return 1 if failed else 0
+
+
+def _more(asked: argparse.Namespace) -> str:
+    return f"{' --push' if asked.push else ''}{' --short' if asked.short else ''}"
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Witness(SimWorld):
         self.chosen: set[str] = set()  # typed values that a person decided for in a conflict
         self.set_at: dict[str, float] = {}  # when the shop's people set a value, by that value
         self.unseen: list[str] = []
-        self._looked: dict[tuple[str, str], float] = {}
+        self._looked: dict[tuple[str, str, str], float] = {}
 
     def answer(self, request: Request) -> Reply:
         """The shop's reply, after which the witness knows more."""
@@ -52,7 +52,7 @@ class Witness(SimWorld):
         if reply.status < 300:
             if inner.method == "GET":
                 if place:
-                    self._looked[place.group(1), place.group(2)] = shop.clock()
+                    self._looked[shop.name, place.group(1), place.group(2)] = shop.clock()
             else:
                 self._note(shop, inner, before)
         return reply
@@ -65,7 +65,7 @@ class Witness(SimWorld):
             self._count(shop.name, request.path, content, body)
         place = _RECORD.fullmatch(request.path)
         if place and request.method == "PUT":
-            at = self._looked.get((place.group(1), place.group(2)), 0.0)
+            at = self._looked.get((shop.name, place.group(1), place.group(2)), 0.0)
             for field, old, new in _overwritten(content, before):
                 if self.set_at.get(old, at) < at and not self._knew(new, old):
                     self.unseen.append(f"{shop.name}: {request.path} {field}: {new} over {old}, which nobody had seen")
