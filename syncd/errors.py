@@ -5,13 +5,14 @@ SyncdError                  message, hint (the next command), exit code
 │   ├── SettingsProblem     a setting is wrong or missing                                                      2
 │   ├── UsageProblem        the command's words are wrong                                                      2
 │   ├── KeyProblem          the sealing key is missing, too open, or the wrong one                             2
-│   ├── SchemaProblem       the database is at a revision that this syncd does not know                        1
-│   └── DiskProblem         a file or database cannot be written (full, read-only, gone)                       1
+│   └── SchemaProblem       the database is at a revision that this syncd does not know                        1
 ├── Retry                   it may work later, unchanged (after_s: not before)                                75
 │   ├── RemoteDown          no connection, time-out before an answer, 5xx                                     75
 │   ├── Throttled           the shop's call limit refused us (429)                                            75
 │   ├── LostAnswer          the request left and no whole answer came: a write is in doubt                    75
-│   └── DatabaseBusy        the database is locked or away                                                    75
+│   ├── DatabaseBusy        the database is locked or away                                                    75
+│   └── DiskProblem         a file or database cannot be written (full, read-only, gone): a command ends with it;
+│                           what runs on waits until there is room again                                       1
 ├── NotUnderstood           the shop answered something that is not the documented form; the page is skipped   1
 └── NeedsPerson             goes on only after somebody acted; the shop or resource waits                      3
     ├── GrantRevoked        the refresh token is refused: authorise again                                      3
@@ -58,10 +59,6 @@ class SchemaProblem(Fatal):
     """The database is empty, older or newer than this syncd."""
 
 
-class DiskProblem(Fatal):
-    """The disk is full, read-only or gone."""
-
-
 class Retry(SyncdError):
     """May work later without any change; `after_s` seconds is the earliest sensible moment, where known."""
 
@@ -86,6 +83,12 @@ class LostAnswer(Retry):
 
 class DatabaseBusy(Retry):
     """The database is locked, restarting or out of reach."""
+
+
+class DiskProblem(Retry):
+    """The disk is full, read-only or gone. Somebody has to see to it, and who waits meanwhile loses nothing."""
+
+    exit_code = 1
 
 
 class NotUnderstood(SyncdError):

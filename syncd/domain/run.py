@@ -1,8 +1,10 @@
 """A run: one job's go at one resource of one shop, with its counts, as the journal and the log line show it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from syncd.errors import SyncdError
 
 
 class Outcome(StrEnum):
@@ -51,3 +53,5 @@ class Run:
     ended_at: datetime
     counts: dict[str, float]
     message: str = ""
+    fault: SyncdError | None = field(default=None, compare=False, repr=False)
+    """What put it off, for whoever decides what to do next; the journal keeps the message."""

@@ -11,7 +11,7 @@ from functools import partial
 
 from syncd.domain.budget import CallClass, Granted, Wait, heard, paused, refused
 from syncd.engine.budget_transactions import Ask, BudgetRules, Correction, correct, mark, settle_size, take
-from syncd.errors import DatabaseBusy
+from syncd.errors import DatabaseBusy, DiskProblem
 from syncd.ports import Clock, Dice, Purpose, StateTx, Writer
 
 _SPREAD = 1.25
@@ -135,7 +135,7 @@ class Budgeter:
             await self._state.run(
                 partial(correct, key=self._bucket, rules=self._rules, floor=self._floor, corrections=now)
             )
-        except DatabaseBusy:
+        except (DatabaseBusy, DiskProblem):
             self._late = [*now, *self._late][-_LATE_MAX:]
 
     def _left(self, granted: Granted, ask: Ask) -> None:

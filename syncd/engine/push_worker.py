@@ -16,7 +16,7 @@ from syncd.engine.hands import Hands
 from syncd.engine.notice import Noticer
 from syncd.engine.push import Pusher
 from syncd.engine.worker import ShopWorker
-from syncd.errors import GrantRevoked, NeedsPerson, NotUnderstood, Retry
+from syncd.errors import GrantRevoked, NeedsPerson, NotUnderstood, Retry, SyncdError
 from syncd.ports import MirrorTx
 
 
@@ -49,6 +49,7 @@ class PushWorker:
         started_at = self._hands.clock.now()
         tally = Tally()
         outcome, message = Outcome.DONE, ""
+        fault: SyncdError | None = None
         try:
             await self._recover()
             if only is None:
@@ -62,7 +63,7 @@ class PushWorker:
         except (Retry, NotUnderstood) as problem:
             # A change may be left as it was when it was sent: the journal says where it stands.
             self._recovered = False
-            outcome, message = Outcome.LATER, problem.message
+            outcome, message, fault = Outcome.LATER, problem.message, problem
         except NeedsPerson as problem:
             outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()
         run = Run(
@@ -75,6 +76,7 @@ class PushWorker:
             self._hands.clock.now(),
             asdict(tally),
             message,
+            fault,
         )
         await self._reader.journal(run)
         return run

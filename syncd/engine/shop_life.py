@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from syncd.domain.backoff import delay
 from syncd.domain.budget import Bucket
@@ -14,11 +15,15 @@ from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop
 from syncd.engine.freshness import reaches
 from syncd.engine.hooks import Webhooking
+from syncd.engine.outages import WAITS, Outages
 from syncd.engine.rules import HookRules, PullRules, PushRules
 from syncd.engine.timetable import Job, Lane, first_due, timetable
 from syncd.engine.worker import ShopWorker
-from syncd.errors import NeedsPerson, NotUnderstood, Retry
+from syncd.errors import Fatal, LostAnswer, NeedsPerson, NotUnderstood, RemoteDown, Retry, SyncdError, Throttled
 from syncd.ports import Alarm, Clock, Dice, Disk, Log
+
+_OPENING: Final = "opening"
+_LOCAL_WAIT: Final = timedelta(seconds=60)
 
 OpenWorker = Callable[[Shop], Awaitable[ShopWorker]]
 ReadBucket = Callable[[Shop], Awaitable[Bucket]]
@@ -39,6 +44,7 @@ class Keeping:
     resources: Sequence[Resource]
     open_worker: OpenWorker
     read_bucket: ReadBucket
+    outages: Outages
     push_rules: PushRules = field(default_factory=PushRules)
     hook_rules: HookRules = field(default_factory=HookRules)
     open_webhooks: OpenWebhooks | None = None
@@ -59,6 +65,8 @@ class ShopLife:
         self._jobs: dict[str, Job] = {}
         self._due: dict[str, datetime] = {}
         self._faults: dict[str, int] = {}
+        self._vain: dict[str, int] = {}  # by job: failures in a row that stopped all lanes
+        self._has_worked = False
         self._at_work: dict[str, Lane] = {}  # by resource: a cursor belongs to one lane at a time
 
     def stop(self) -> None:
@@ -81,26 +89,40 @@ class ShopLife:
             self._due["looks"] = self._keeping.clock.now()
             self._rung[Lane.QUICK].set()
 
+    def stepped(self, step_s: float) -> None:
+        """The wall clock was set by so much: set back, what is due keeps the wait that it had left."""
+        if step_s < 0:
+            self._due = {name: due_at + timedelta(seconds=step_s) for name, due_at in self._due.items()}
+        for rung in self._rung.values():
+            rung.set()
+
     async def live(self) -> None:
-        """Until stopped, or until a person must act. A fault outside any run (the database away) waits with backoff."""
-        attempt = 0
+        """Until stopped, or until a person must act. A fault outside any run (the database away, the disk full) waits
+        with backoff. Raises SettingsProblem and KeyProblem as long as no job was ever done: later they may pass."""
         while not self._stopped.is_set() and self.trouble is None:
             try:
                 await self._open()
-                attempt = 0
                 await self._work()
-            except (Retry, NotUnderstood) as problem:
-                attempt += 1
+            except (*WAITS, NotUnderstood) as problem:
+                if isinstance(problem, Fatal) and not self._has_worked:
+                    raise
                 self._keeping.log.warning("shop.waits", shop=self.shop.name, message=problem.message)
-                after_s = problem.after_s if isinstance(problem, Retry) else None
-                await self._pause(self._backoff(attempt, after_s))
+                await self._pause(self._patience(problem))
             except NeedsPerson as problem:
                 self.trouble = problem
         self.ended = True
+        self._keeping.outages.forget(self.shop.name)
         for lane in Lane:
             self._keeping.alarm.cancel(self._bell(lane))
 
     async def _open(self) -> None:
+        try:
+            await self._opened()
+        except WAITS as problem:
+            self._failed(_OPENING, problem)
+            raise
+
+    async def _opened(self) -> None:
         self._worker = await self._keeping.open_worker(self.shop)
         if self._stopped.is_set():
             self._worker.drain.set()
@@ -126,7 +148,7 @@ class ShopLife:
         return {job.name: job for job in timetable(keeping.resources, keeping.rules, pushing, found, hooks)}
 
     async def _work(self) -> None:
-        """All lanes side by side. The first Retry or NeedsPerson of a lane stops the others between two pages."""
+        """All lanes side by side. The first fault or NeedsPerson of a lane stops the others between two pages."""
         lanes = dict.fromkeys(job.lane for job in self._jobs.values())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._lane(lane)) for lane in lanes]
@@ -134,7 +156,8 @@ class ShopLife:
         for problem in sorted(problems, key=lambda each: not isinstance(each, NeedsPerson)):
             raise problem
 
-    async def _lane(self, lane: Lane) -> Retry | NeedsPerson | None:
+    async def _lane(self, lane: Lane) -> SyncdError | None:
+        name = ""
         try:
             while not self._halted():
                 name = min(self._lane_jobs(lane), key=lambda each: (self._due[each], self._jobs[each].place))
@@ -142,7 +165,8 @@ class ShopLife:
                     await self._sleep_until(lane, self._due[name])
                 else:
                     await self._run_due(self._jobs[name])
-        except (Retry, NeedsPerson) as problem:
+        except (*WAITS, NeedsPerson) as problem:
+            self._failed(name, problem)
             self._halt()
             return problem
         return None
@@ -167,6 +191,8 @@ class ShopLife:
             return
         due_before = self._due[job.name]
         runs = await self._do(job)
+        for run in runs:
+            self._tell(run)
         if self._keeping.rules.has_targets and job.resource is not None and self._worker is not None:
             self._jobs = await self._timetable(self._worker)
             job = self._jobs[job.name]
@@ -175,6 +201,25 @@ class ShopLife:
             due_at = min(due_at, self._due[job.name])  # nudged while it ran
         self._due[job.name] = due_at
         await self._keeping.disk.state.run(lambda tx: tx.journal.save_due(self.shop.id, job.stored_as, due_at))
+        self._went_well(job.name)
+
+    def _tell(self, run: Run) -> None:
+        work = run.resource or run.job
+        if run.fault is not None:
+            self._keeping.outages.failed(self.shop.name, work, run.fault)
+        elif run.outcome is not Outcome.LATER:
+            self._keeping.outages.fine(self.shop.name, work)
+
+    def _failed(self, name: str, problem: SyncdError) -> None:
+        """What is not the work on one resource failed, and all lanes wait because of it."""
+        self._vain[name] = self._vain.get(name, 0) + 1
+        self._keeping.outages.failed(self.shop.name, name, problem)
+
+    def _went_well(self, name: str) -> None:
+        self._has_worked = True
+        for each in (name, _OPENING):
+            self._vain.pop(each, None)
+            self._keeping.outages.fine(self.shop.name, each)
 
     async def _do(self, job: Job) -> list[Run]:
         worker = self._worker
@@ -217,6 +262,13 @@ class ShopLife:
         return timedelta(
             seconds=delay(attempt, rules.fault_base_s, rules.fault_max_s, self._keeping.dice.random(), after_s)
         )
+
+    def _patience(self, problem: SyncdError) -> timedelta:
+        """How long all lanes wait: for what is on this machine a minute at most, it costs the shop nothing."""
+        wait = self._backoff(
+            max(self._vain.values(), default=1), problem.after_s if isinstance(problem, Retry) else None
+        )
+        return wait if isinstance(problem, RemoteDown | LostAnswer | Throttled) else min(wait, _LOCAL_WAIT)
 
     async def _pause(self, wait: timedelta) -> None:
         """Sleep although the lanes were told to stop."""

@@ -5,16 +5,22 @@ the process loudly (design section 10).
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from syncd.domain.shop import Shop, ShopState
+from syncd.engine.clock_steps import ClockSteps
+from syncd.engine.outages import RECOVERED, WAITS
 from syncd.engine.shop_life import Keeping, ShopLife
-from syncd.errors import NeedsPerson, Retry
+from syncd.errors import Fatal, NeedsPerson
 from syncd.ports import LocalSignal, MirrorTx
 
 SHOPS_S = 5.0
 """How often the table of shops is read for new, paused and released ones."""
+PUT_OFF_S = 60.0
+"""After the clock was set back, what was put off waits no longer than this: as long as two looks for a create in doubt
+must lie apart."""
 _SIGNAL_S = 60.0
 
 
@@ -26,6 +32,8 @@ class Supervisor:
         self._signal = signal
         self._rung = asyncio.Event()
         self._lives: dict[int, ShopLife] = {}
+        self._has_read = False
+        self._steps = ClockSteps(keeping.clock)
         self._beat_at = keeping.clock.monotonic()
 
     @property
@@ -41,7 +49,7 @@ class Supervisor:
     async def run(self, drain: asyncio.Event) -> None:
         """Work every active shop until `drain` is set, then let each finish the page in hand and return.
 
-        Raises what is a bug (as an exception group) and DiskProblem or SchemaProblem."""
+        Raises what is a bug (as an exception group), SchemaProblem, and SettingsProblem or KeyProblem at the start."""
         self._keeping.alarm.start()
         try:
             async with asyncio.TaskGroup() as group:
@@ -51,6 +59,7 @@ class Supervisor:
                 while not drain.is_set():
                     self._beat_at = self._keeping.clock.monotonic()
                     await self._match_shops(group)
+                    await self._keep_time()
                     await self._until_rung(SHOPS_S)
                 for life in self._lives.values():
                     life.stop()
@@ -82,9 +91,14 @@ class Supervisor:
                 if life.trouble is not None:
                     await self._quarantine(life.shop, life.trouble)
                     shops = [shop for shop in shops if shop.id != life.shop.id]
-        except Retry as problem:
+        except WAITS as problem:
+            if isinstance(problem, Fatal) and not self._has_read:
+                raise
             self._keeping.log.warning("shops.unread", message=problem.message)
+            self._keeping.outages.failed("", "shops", problem)
             return
+        self._has_read = True
+        self._keeping.outages.fine("", "shops")
         active = {shop.id: shop for shop in shops if shop.state is ShopState.ACTIVE}
         for shop_id, life in list(self._lives.items()):
             if active.get(shop_id) != life.shop:
@@ -101,11 +115,37 @@ class Supervisor:
         await life.live()
         self._rung.set()
 
+    async def _keep_time(self) -> None:
+        """Where somebody set the clock of this machine, nothing waits for the old time to come again."""
+        step = self._steps.look()
+        if step is None:
+            return
+        self._keeping.log.warning("clock.step", step_s=round(step.by_s, 3), shops=len(self._lives))
+        lives = list(self._lives.values())
+        if step.by_s < 0:
+            by = self._keeping.clock.now() + timedelta(seconds=PUT_OFF_S)
+            try:
+                await self._keeping.disk.mirror.run(lambda tx: hasten(tx, [life.shop.id for life in lives], by))
+            except WAITS as problem:
+                self._keeping.log.warning("shops.unread", message=problem.message)
+                return  # the step is found again at the next look
+        for life in lives:
+            life.stepped(step.by_s)
+        self._steps.heed(step)
+        self._keeping.log.info(RECOVERED, what="clock", lasted_s=round(step.unseen_s, 1), failures=1)
+
     async def _quarantine(self, shop: Shop, problem: NeedsPerson) -> None:
         """Set the shop aside with what the person must do; everything local stays readable and editable."""
         reason = f"{problem.message}. {problem.hint}".strip()
         await self._keeping.disk.mirror.run(lambda tx: set_aside(tx, shop.id, reason))
         self._keeping.log.error("shop.quarantined", shop=shop.name, message=problem.message, hint=problem.hint)
+
+
+def hasten(tx: MirrorTx, shop_ids: Sequence[int], by: datetime) -> None:
+    """What was put off until a moment of the old time is due soon."""
+    for shop_id in shop_ids:
+        tx.outbox.hasten(shop_id, by)
+        tx.hints.hasten(shop_id, by)
 
 
 def set_aside(tx: MirrorTx, shop_id: int, reason: str) -> None:

@@ -191,7 +191,7 @@ class ShopWorker:
         self, resource: Resource, *, quick: bool, job: str, braked_too: bool = False, looks_only: int = 0
     ) -> Run:
         started_at = self._clock.now()
-        tally = Tally()
+        tally, fault = Tally(), None
         feed, outcome, message = "", Outcome.DONE, ""
         try:
             if looks_only:
@@ -199,19 +199,19 @@ class ShopWorker:
                 finished = await self._answer_hints(resource, caps, CallClass.HINT, job, tally, looks_only)
             else:
                 feed, finished = await self._look_at(resource, tally, quick=quick, job=job, braked_too=braked_too)
-            outcome = Outcome.DONE if finished else Outcome.DRAINED
-            outcome = Outcome.PARTIAL if finished and (tally.parked or tally.conflicts) else outcome
+            whole = Outcome.PARTIAL if tally.parked or tally.conflicts else Outcome.DONE
+            outcome = whole if finished else Outcome.DRAINED
         except GrantRevoked:
             raise
         except ScopeMissing as problem:
             await self._unavailable(resource, problem)
             message = problem.message
         except (Retry, NotUnderstood) as problem:
-            outcome, message = Outcome.LATER, problem.message
+            outcome, message, fault = Outcome.LATER, problem.message, problem
         except NeedsPerson as problem:
             outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()
-        ended_at, counts = self._clock.now(), asdict(tally)
-        run = Run(self.shop.name, job, resource.name, feed, outcome, started_at, ended_at, counts, message)
+        times = (started_at, self._clock.now())
+        run = Run(self.shop.name, job, resource.name, feed, outcome, *times, asdict(tally), message, fault)
         await self.journal(run)
         return run
 

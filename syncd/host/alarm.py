@@ -102,7 +102,7 @@ class SystemAlarm:
         if abs(step_s) <= STEP_LEAST_S:
             return
         self._offset_s = offset_s
-        _log.warning("clock.step", step_s=round(step_s, 3), rings=len(self._rings))
+        _log.debug("alarm.armed_anew", step_s=round(step_s, 3), rings=len(self._rings))
         if step_s < 0:
             for key, ring in list(self._rings.items()):
                 moved = replace(ring, when=ring.when + timedelta(seconds=step_s))

@@ -17,8 +17,7 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import Processor
 
 from syncd.host.redaction import Redactor
-from syncd.host.repeats import RECOVERED, REPEAT_EVERY_S, Repeats
-from syncd.ports import Log
+from syncd.host.repeats import REPEAT_EVERY_S, Repeats
 
 Form = Literal["auto", "json", "console"]
 
@@ -76,11 +75,6 @@ def configure(
     )
     _route_standard_library(out, formatter, threshold)
     return redactor
-
-
-def recovered(log: Log, of: str, *, shop: str = "", resource: str = "") -> None:
-    """Say that what logged `of` works again. It shows only where it had failed (see repeats.py)."""
-    log.info(RECOVERED, of=of, **{k: v for k, v in {"shop": shop, "resource": resource}.items() if v})
 
 
 _exception_facts = structlog.processors.ExceptionRenderer(

@@ -1,9 +1,7 @@
-"""One error line instead of a thousand: a structlog processor that lets the first through, then one with a
-count every few minutes, and one `recovered` line when it is over.
+"""One error line instead of a thousand: a structlog processor that lets the first through, then one with a count every
+few minutes, until a `recovered` line says that it is over.
 
-Errors are the same when event, shop and resource are. Whoever succeeds logs `recovered` with `of=` the
-event that may have been failing (and the same shop and resource); where nothing failed, the line is
-dropped. So the engine needs to know nothing of this.
+Errors are the same when event, shop and resource are. What is over is decided elsewhere (`engine/outages.py`).
 """
 
 from collections.abc import Callable, MutableMapping
@@ -22,10 +20,8 @@ _Kind = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Trouble:
-    since: float
     shown: float
     held_back: int = 0
-    count: int = 1
 
 
 class Repeats:
@@ -40,23 +36,23 @@ class Repeats:
         """Let the event through, with `repeated` where it stands for several, or drop it.
 
         Raises:
-            DropEvent: it was shown a short while ago, or nothing had failed that could have recovered.
+            DropEvent: it was shown a short while ago.
         """
-        if event.get("event") == RECOVERED and "of" in event:
-            return self._recovered(event)
+        if event.get("event") == RECOVERED:
+            self._over(str(event.get("shop", "")))
+            return event
         if method not in _LEVELS:
             return event
         return self._again(event)
 
     def _again(self, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        now, kind = self._monotonic(), _kind(event, "event")
+        now, kind = self._monotonic(), _kind(event)
         trouble = self._troubles.get(kind)
         if trouble is None:
             if len(self._troubles) >= _KINDS_MAX:
                 del self._troubles[next(iter(self._troubles))]
-            self._troubles[kind] = _Trouble(since=now, shown=now)
+            self._troubles[kind] = _Trouble(shown=now)
             return event
-        trouble.count += 1
         if now - trouble.shown < self._every_s:
             trouble.held_back += 1
             raise structlog.DropEvent
@@ -64,14 +60,10 @@ class Repeats:
         trouble.shown, trouble.held_back = now, 0
         return event
 
-    def _recovered(self, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        trouble = self._troubles.pop(_kind(event, "of"), None)
-        if trouble is None:
-            raise structlog.DropEvent
-        event["failures"] = trouble.count
-        event["lasted_s"] = round(self._monotonic() - trouble.since, 1)
-        return event
+    def _over(self, shop: str) -> None:
+        """The next line of that shop (without a name: of any) is news again."""
+        self._troubles = {kind: trouble for kind, trouble in self._troubles.items() if shop and kind[1] != shop}
 
 
-def _kind(event: MutableMapping[str, Any], name: str) -> _Kind:
-    return str(event.get(name, "")), str(event.get("shop", "")), str(event.get("resource", ""))
+def _kind(event: MutableMapping[str, Any]) -> _Kind:
+    return str(event.get("event", "")), str(event.get("shop", "")), str(event.get("resource", ""))

@@ -15,7 +15,7 @@ from syncd.domain.backoff import delay
 from syncd.domain.resource import Resource
 from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
-from syncd.errors import DatabaseBusy, LostAnswer, NotUnderstood, Retry, Throttled
+from syncd.errors import DatabaseBusy, DiskProblem, LostAnswer, NotUnderstood, Retry, Throttled
 from syncd.ports import Admission, Clock, Dice, Purpose, Tokens
 from syncd.remote import faults
 from syncd.remote.auth import UNAUTHORIZED, NeedToken, auth_flow
@@ -120,7 +120,7 @@ class Caller:
         for attempt in range(self._settings.tries):
             if attempt:
                 await self._pause(attempt - 1, None)
-            with suppress(DatabaseBusy):
+            with suppress(DatabaseBusy, DiskProblem):
                 return await self._admission.mark()
         raise LostAnswer(f"{write.what}: the answer came, but the state database is too busy to place it.")
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from syncd.engine.shop_life import Keeping
 from syncd.engine.supervisor import Supervisor
-from syncd.errors import Fatal, Retry
+from syncd.errors import DatabaseBusy, Fatal
 from syncd.host.lock import FileLock, describe_holder
 from syncd.service import shops
 from syncd.service.installation import shown_url
@@ -41,6 +41,7 @@ async def run(house: House) -> None:
             open_worker=house.worker,
             read_bucket=house.bucket,
             push_rules=house.push_rules,
+            outages=house.outages,
             hook_rules=house.hook_rules,
             open_webhooks=house.webhooks,
         )
@@ -58,7 +59,7 @@ async def _count(house: House) -> int | None:
     """How many shops there are; None where the database is away: that is no reason to end, the supervisor waits."""
     try:
         return len(await shops.listed(house.disk))
-    except Retry:
+    except DatabaseBusy:
         return None
 
 

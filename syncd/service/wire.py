@@ -22,6 +22,7 @@ from syncd.engine.hands import Hands
 from syncd.engine.hooks import Webhooking
 from syncd.engine.inbox import Inbox
 from syncd.engine.looks import Looker
+from syncd.engine.outages import Outages
 from syncd.engine.pairs import Vault
 from syncd.engine.tokens import ShopTokens
 from syncd.engine.worker import ShopWorker
@@ -91,6 +92,7 @@ class House:
         self.budget_rules = BudgetRules(size=settings.budget.size, leak=settings.budget.leak_per_s)
         self.resources = enabled_resources(loaded)
         self.watcher: Watcher = watcher or LogWatcher(self.clock, self.log, settings.log.progress_every_s)
+        self.outages = Outages(self.clock, self.log)
         self.draining = asyncio.Event()
         self._doors = doors
         self._places: dict[int, Workplace] = {}

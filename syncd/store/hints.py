@@ -77,6 +77,10 @@ class Hints:
             update(HINTS).where(_H.shop_id == shop_id, _H.seq == seq).values(due_at=until, attempts=_H.attempts + 1)
         )
 
+    def hasten(self, shop_id: int, by: datetime) -> None:
+        """What was put off longer is due at `by`."""
+        self._connection.execute(update(HINTS).where(_H.shop_id == shop_id, _H.due_at > by).values(due_at=by))
+
     def depth(self, shop_id: int) -> dict[tuple[str, str], int]:
         """How many wait, by (resource, source)."""
         counted = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import URL, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from syncd.errors import DatabaseBusy
+from syncd.errors import Retry, SettingsProblem
 from syncd.ports import Clock
 from syncd.ports import Writer as Reader
 from syncd.store.database import House, Use, open_engine, sqlite_module
@@ -72,7 +72,7 @@ class PollingSignal:
             return []
         try:
             found = await self._reader.run(lambda tx: tx.local.fresh(self._after))
-        except DatabaseBusy:
+        except (Retry, SettingsProblem):
             return []  # looked at again after the next pause
         self._seen = version
         shops = [shop_id for shop_id, state in found.items() if self._told.get(shop_id) != state]

@@ -58,6 +58,10 @@ class Outbox:
         due = or_(_O.due_at.is_(None), _O.due_at <= at)
         return self._read(shop_id, _O.state.in_(_MOVING), due, limit=limit)
 
+    def hasten(self, shop_id: int, by: datetime) -> None:
+        """What was put off longer is due at `by`."""
+        self._connection.execute(update(OUTBOX).where(_O.shop_id == shop_id, _O.due_at > by).values(due_at=by))
+
     def all(self, shop_id: int) -> list[Change]:
         """Every open change, the oldest first."""
         return self._read(shop_id)

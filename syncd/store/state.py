@@ -20,7 +20,7 @@ from syncd.store.schema import DUE, RUNS, TOKENS
 RUNS_KEPT = 50_000
 _RUNS_SWEPT = 100
 
-_RUN = tuple(field.name for field in fields(Run))
+_RUN = tuple(field.name for field in fields(Run) if field.name != "fault")
 _SEALED = tuple(field.name for field in fields(SealedTokens))
 
 

@@ -30,7 +30,7 @@ class Chronicle:
         self._watch = watch
         self._hash = hashlib.sha256()
 
-    def write(self, who: str, what: str, **facts: Any) -> None:
+    def write(self, who: str, what: str, /, **facts: Any) -> None:
         """Add a line."""
         shown = " ".join(f"{name}={facts[name]}" for name in sorted(facts))
         line = f"{self._now():12.6f} {who:10} {what} {shown}".rstrip()

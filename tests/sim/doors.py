@@ -103,17 +103,18 @@ class Process:
 
 
 class SimClock:
-    """`ports.Clock` on the loop's time."""
+    """`ports.Clock` on the loop's time; `ahead_s` is what somebody has set the wall clock ahead by."""
 
     def __init__(self, loop: VirtualLoop, step: Callable[[], None]) -> None:
+        self.ahead_s = 0.0
         self._loop = loop
         self._step = step
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self._loop.time())
+        return EPOCH + timedelta(seconds=self._loop.time() + self.ahead_s)
 
     def wall(self) -> float:
-        return EPOCH.timestamp() + self._loop.time()
+        return EPOCH.timestamp() + self._loop.time() + self.ahead_s
 
     def monotonic(self) -> float:
         return self._loop.time()
