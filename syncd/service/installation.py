@@ -9,6 +9,7 @@ from typing import Final
 import syncd
 from syncd.errors import DiskProblem, KeyProblem
 from syncd.host.keyfile import find_keys, write_key_file
+from syncd.host.tokenfile import find_token, write_token_file
 from syncd.service.settings import Loaded, load
 from syncd.store import migrate
 
@@ -35,12 +36,12 @@ def install(folder: Path, file: Path | None = None, database_url: str = "") -> t
 
 
 def prepare(loaded: Loaded) -> list[Part]:
-    """Make what the settings name and is not there: the key and the databases."""
-    key = _key(loaded)
+    """Make what the settings name and is not there: the key, the operator's token and the databases."""
+    key, token = _key(loaded), _operator_token(loaded)
     before = migrate.current(loaded.mirror_url, loaded.state_url)
     migrate.upgrade(loaded.mirror_url, loaded.state_url)
     after = migrate.current(loaded.mirror_url, loaded.state_url)
-    return [key, Part("databases", shown_url(loaded.mirror_url), before != after)]
+    return [key, token, Part("databases", shown_url(loaded.mirror_url), before != after)]
 
 
 def default_settings() -> str:
@@ -92,6 +93,21 @@ def _key(loaded: Loaded) -> Part:
         return Part("sealing key", str(loaded.key_file), made=True)
     find_keys(sources)  # one that is there must be usable
     return Part("sealing key", str(sources.key_file), made=False)
+
+
+def _operator_token(loaded: Loaded) -> Part:
+    sources = loaded.token_sources
+    if sources.token_file is None or not sources.token_file.exists():
+        try:
+            if sources.token_file is None:
+                find_token(sources)
+                return Part("operator's token", "given by the environment", made=False)
+        except KeyProblem:
+            pass
+        write_token_file(loaded.operator_token_file)
+        return Part("operator's token", str(loaded.operator_token_file), made=True)
+    find_token(sources)  # one that is there must be usable
+    return Part("operator's token", str(sources.token_file), made=False)
 
 
 def _key_elsewhere(loaded: Loaded) -> Part | None:

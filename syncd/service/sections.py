@@ -160,6 +160,7 @@ class WebSection(_Section):
     operator_token_file: str = "operator.token"  # noqa: S105  the name of a file
     open_reading: Literal["loopback", "always", "never"] = "loopback"
     personal: bool = False
+    zone: Zone = "UTC"
 
     @field_validator("listen")
     @classmethod

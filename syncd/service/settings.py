@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from syncd.domain.secret import Secret
 from syncd.errors import SettingsProblem
 from syncd.host.keyfile import KeySources
+from syncd.host.tokenfile import TokenSources
 from syncd.service import settings_file
 from syncd.service.sections import (
     BudgetSection,
@@ -41,7 +42,7 @@ SHORT_FORMS: Final = {
     "SYNCD_KEY_FILE": ("vault", "key_file"),
 }
 #: Names that begin like settings and are read elsewhere.
-OTHER_NAMES: Final = ("SYNCD_CONFIG", "SYNCD_KEY")
+OTHER_NAMES: Final = ("SYNCD_CONFIG", "SYNCD_KEY", "SYNCD_OPERATOR_TOKEN")
 
 
 class Settings(BaseSettings):
@@ -147,6 +148,22 @@ class Loaded:
             key_file=self.key_file if chosen else None,
             credentials_folder=Path(credentials) if credentials else None,
             key=Secret(key) if key else None,
+        )
+
+    @property
+    def operator_token_file(self) -> Path:
+        """Where `syncd init` puts the operator's token."""
+        return self.path(self.settings.web.operator_token_file)
+
+    @property
+    def token_sources(self) -> TokenSources:
+        """Where the operator's token may lie; the file counts where it was named, or is there."""
+        chosen = "operator_token_file" in self.settings.web.model_fields_set or self.operator_token_file.exists()
+        credentials, token = os.environ.get("CREDENTIALS_DIRECTORY"), os.environ.get("SYNCD_OPERATOR_TOKEN")
+        return TokenSources(
+            token_file=self.operator_token_file if chosen else None,
+            credentials_folder=Path(credentials) if credentials else None,
+            token=Secret(token) if token else None,
         )
 
     def _absolute(self, url: str) -> str:

@@ -52,7 +52,7 @@ class Mirrored:
     caps: Mapping[tuple[int, str], Capabilities]
     hints: Counts  # by source
     outbox: Counts  # by state
-    conflicts: Counts
+    conflicts: Counts  # that nobody decided yet
     parked: Counts
     refused: Counts
     brakes: Counts  # that are on and not approved
@@ -108,7 +108,7 @@ def mirrored(tx: MirrorTransaction, wall: float) -> Mirrored:
         caps=_capabilities(connection),
         hints=_count(connection, HINTS, "shop_id", "resource", "source"),
         outbox=_count(connection, OUTBOX, "shop_id", "resource", "state"),
-        conflicts=_count(connection, CONFLICTS, "shop_id", "resource"),
+        conflicts=_count(connection, CONFLICTS, "shop_id", "resource", only=CONFLICTS.c.resolution.is_(None)),
         parked=_count(connection, PARKED, "shop_id", "resource"),
         refused=_count(connection, REFUSED_EDITS, "shop_id", "resource"),
         brakes=_count(connection, BRAKES, "shop_id", "resource", only=BRAKES.c.approved.is_(False)),

@@ -12,13 +12,13 @@ from tests.cli.conftest import Installation
 
 def test_init_makes_everything_and_never_twice(empty: Installation) -> None:
     first = empty.fine("init")
-    assert first.count("made") == 3
+    assert first.count("made") == 4
     assert "Next: syncd shop add" in first
     key = empty.folder / "syncd.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE((empty.folder / "state.db").stat().st_mode) == 0o600
     before = key.read_text(), (empty.folder / "syncd.toml").read_text()
-    assert empty.fine("init").count("kept") == 3
+    assert empty.fine("init").count("kept") == 4
     assert (key.read_text(), (empty.folder / "syncd.toml").read_text()) == before
 
 

@@ -48,12 +48,15 @@ def _run(installed: Path, here: Path, *words: str) -> subprocess.CompletedProces
     )
 
 
-def test_it_contains_migrations_and_config(wheel: Path) -> None:
+def test_it_contains_migrations_config_and_pages(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     versions = [name for name in names if name.startswith("syncd/_migrations/versions/") and name.endswith(".py")]
     in_checkout = list((ROOT / "migrations/versions").glob("*.py"))
     assert {Path(name).name for name in versions} == {path.name for path in in_checkout} != set()
-    for wanted in ("_alembic.ini", "_config/syncd.toml", "_migrations/env.py"):
+    templates = [path.name for path in (ROOT / "syncd/service/web/templates").iterdir()]
+    assert len(templates) > 5
+    pages = [f"service/web/templates/{name}" for name in templates]
+    for wanted in ("_alembic.ini", "_config/syncd.toml", "_migrations/env.py", "_config/alerts.yml", *pages):
         assert f"syncd/{wanted}" in names
 
 

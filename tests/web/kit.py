@@ -1,5 +1,6 @@
 """A house with a face, for tests that ask it without a port: real databases, real pages, no network."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -43,3 +44,22 @@ async def face(
         transport = httpx.ASGITransport(build(house, beat_age_s))
         async with httpx.AsyncClient(transport=transport, base_url=HOME) as browser:
             yield house, browser
+
+
+async def sign_in(browser: httpx.AsyncClient, loaded: Loaded) -> None:
+    """As an operator does it."""
+    token = loaded.operator_token_file.read_text()
+    answer = await browser.post("/login", data={"token": token, "next": "/"})
+    assert answer.status_code == 303, answer.text
+
+
+def forms(page: str) -> list[tuple[str, dict[str, str]]]:
+    """Every form of a page that changes something: where it goes, and its hidden fields."""
+    found = re.findall(r'<form method="post" action="([^"]+)"[^>]*>(.*?)</form>', page, re.DOTALL)
+    hidden = r'<input type="hidden" name="([^"]+)" value="([^"]*)">'
+    return [(action, dict(re.findall(hidden, inner))) for action, inner in found]
+
+
+def seal_of(page: str) -> str:
+    """The seal that the forms of a page carry."""
+    return next(fields["seal"] for _, fields in forms(page) if "seal" in fields)

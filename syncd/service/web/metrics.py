@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 import syncd
@@ -17,6 +17,7 @@ from syncd.domain.shop import Shop, ShopState
 from syncd.domain.token import TokenPhase
 from syncd.errors import SyncdError
 from syncd.service.web.metric_names import BY_NAME, Family
+from syncd.service.web.operator import Gate
 from syncd.service.web.snapshot import ResourceFigures, Snapshot, Snapshots
 from syncd.service.wire import House
 
@@ -27,6 +28,7 @@ _FORMAT: Final = CONTENT_TYPE_LATEST
 
 def routes(
     house: House,
+    gate: Gate,
     snapshots: Snapshots,
     registry: CollectorRegistry,
     beat_age_s: Callable[[], float] | None,
@@ -34,7 +36,10 @@ def routes(
     """The address."""
     ProcessCollector(registry=registry)
 
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if not gate.may_read(request):
+            told = "The operator's token is needed, as in: Authorization: Bearer TOKEN\n"
+            return PlainTextResponse(told, 401, {"WWW-Authenticate": "Bearer"})
         begun = house.clock.monotonic()
         samples = list(_daemon(house, beat_age_s))
         try:
