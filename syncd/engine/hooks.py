@@ -194,11 +194,9 @@ class Hooks:
         now = self._clock.now()
 
         def note(tx: StateTx) -> None:
-            door = tx.webhooks.door(self._shop.id)
-            if door is None and said:
-                door = self._new_door(tx)
-            if door is not None:
-                tx.webhooks.save_door(replace(door, checked_at=now, said=said))
+            if said:
+                self._door(tx)
+            tx.webhooks.note_check(self._shop.id, now, said)
 
         await self._disk.state.run(note)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TOLD = {"products": "product", "orders": "order", "customers": "customer"}
 VERBS = {"create": "create", "edit": "update", "delete": "delete"}
+TOPICS = frozenset(f"{noun}/{verb}" for noun in TOLD.values() for verb in VERBS.values())
 EMPTY_SHA256 = sha256(b"").hexdigest()  # how the hash is made is not documented; this is the documented sample
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
+from syncd.simulator.effects import TOPICS
 from syncd.simulator.ground import Wire
 from syncd.simulator.lists import show, trimmed
 from syncd.simulator.purchase import WRONG_PASSWORD
@@ -44,6 +45,8 @@ def create(shop: "SimShop", sheet: Sheet, generation: str, request: Request) -> 
     if not _serves(shop.switches.of(sheet.name), sheet, generation):
         return Reply.error(404, "Not found")
     fields = body_of(request, sheet)
+    if sheet.name == "webhooks" and fields.get("scope") not in TOPICS:
+        raise RefusedError("there is no such scope", 400)
     fields.pop("known_email", None)
     if sheet.name == "orders" and (email := request.asked("email")) is not None:
         fields["known_email"] = email

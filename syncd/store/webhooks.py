@@ -55,6 +55,11 @@ class Webhooks:
         """Write a door, new or changed."""
         save(self._connection, WEBHOOK_DOORS, {name: getattr(door, name) for name in _DOOR})
 
+    def note_check(self, shop_id: int, at: datetime, said: str) -> None:
+        """What the last check at the shop found; nothing else of the door changes."""
+        noted = update(WEBHOOK_DOORS).where(WEBHOOK_DOORS.c.shop_id == shop_id)
+        self._connection.execute(noted.values(checked_at=at, said=said))
+
     def count_refused(self, shop_id: int, count: int, at: datetime) -> None:
         """Deliveries came through a shop's door and were not taken."""
         doors = WEBHOOK_DOORS.c
