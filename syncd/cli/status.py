@@ -49,6 +49,7 @@ def status(
 
 
 def _show(each: "ShopStatus", now: datetime) -> None:
+    from syncd.service import webhooks
     from syncd.service.words import amount, duration
 
     state = each.shop.state.value
@@ -64,6 +65,8 @@ def _show(each: "ShopStatus", now: datetime) -> None:
     if tokens is not None:
         age = f", {duration(tokens.age_s)} old" if tokens.age_s is not None else ""
         screen.say(f"  tokens  {tokens.phase.value}, generation {tokens.generation}{age}")
+    if told := webhooks.line(each.webhooks, now):
+        screen.say(f"  hooks   {told}")
     if each.shop.company_id is not None:
         columns = ("resource", "state", "last look", "bound", "rows", "shop", "hints", "parked")
         screen.say(screen.table(columns, [_row(resource, now) for resource in each.resources]))

@@ -17,6 +17,7 @@ from syncd.errors import GrantRevoked, NeedsPerson, NotUnderstood, Rejected, Ret
 from syncd.ports import Clock, Dice, Disk, Log, RemoteHooks, Sealer, StateTx
 
 SCOPE: Final = "webhooks"
+SCOPE_MISSING: Final = f"the scope {SCOPE} was not granted"
 _FIELD: Final = "webhook door"
 _TOKEN_BYTES: Final = 24
 
@@ -115,7 +116,7 @@ class Hooks:
                 await self._bring_about((), "", tally)
             return ""
         if self._shop.granted and SCOPE not in self._shop.granted:
-            return f"the scope {SCOPE} was not granted; to ask for it: syncd auth login {self._shop.name}"
+            return f"{SCOPE_MISSING}; to ask for it: syncd auth login {self._shop.name}"
         door = await self._disk.state.run(self._door)
         _, refused = await self._bring_about(self._rules.topics, self._opened(door), tally)
         return " ".join(refused)

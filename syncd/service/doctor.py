@@ -18,10 +18,11 @@ from syncd.domain.policy import WHOLE, Policy
 from syncd.domain.resource import Resource
 from syncd.domain.resources import COMPANIES, CURRENCY_RATES
 from syncd.domain.shop import Shop, ShopState
+from syncd.engine.hooks import SCOPE_MISSING
 from syncd.errors import NotUnderstood, Retry, ScopeMissing, SyncdError
 from syncd.host.keyfile import find_keys
 from syncd.ports import Listing, MirrorTx, Purpose
-from syncd.service import shops
+from syncd.service import shops, webhooks
 from syncd.service.installation import shown_url
 from syncd.service.settings import Loaded
 from syncd.service.wire import House, Workplace
@@ -173,6 +174,7 @@ async def _visit(house: House, shop: Shop, *, again: bool) -> ShopReport:
         place = await house.place(shop)
         checks.append(await _grant(house, place))
         checks.append(await _answer(house, place))
+        checks += await _webhooks(house, shop)
         caps = await place.worker.discover(house.resources, again=again)
     except SyncdError as problem:
         return ShopReport(shop, [*checks, _problem("contact", problem)], await _stored(house, shop))
@@ -202,6 +204,19 @@ async def _grant(house: House, place: Workplace) -> Check:
         remedy = f"syncd auth login {place.shop.name}    (to ask for {', '.join(missing)} too)"
         return Check("grant", Verdict.ODD, f"{said}; not granted: {', '.join(missing)}", remedy)
     return Check("grant", Verdict.FINE, said)
+
+
+async def _webhooks(house: House, shop: Shop) -> list[Check]:
+    """Whether the shop calls us, from what the last check found; nothing where that is not wanted."""
+    stands, now = await webhooks.shown(house, shop.name)
+    if not stands.wanted:
+        return []
+    missing, login = len(stands.wanted) - len(stands.registered), f"syncd auth login {shop.name}"
+    said = webhooks.line(stands, now)
+    if not missing:
+        return [Check("webhooks", Verdict.FINE, said)]
+    remedy = login if SCOPE_MISSING in said else f"syncd shop webhooks {shop.name} --check"
+    return [Check("webhooks", Verdict.ODD, said, remedy)]
 
 
 async def _answer(house: House, place: Workplace) -> Check:

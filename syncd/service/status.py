@@ -26,7 +26,9 @@ from syncd.engine.vault_transactions import TokenHealth, health, load
 from syncd.ports import MirrorTx, StateTx
 from syncd.service import edits as people
 from syncd.service import shops
+from syncd.service import webhooks as hooks
 from syncd.service.edits import Edits, Need
+from syncd.service.webhooks import WebhookStatus
 from syncd.service.wire import House, bucket_key
 from syncd.service.words import amount, duration
 
@@ -82,6 +84,7 @@ class ShopStatus:
     spent: tuple[Spent, ...]
     runs: tuple[Run, ...]
     edits: Edits
+    webhooks: WebhookStatus
     needs: tuple[Need, ...]
 
 
@@ -103,9 +106,12 @@ async def _shop(house: House, shop: Shop) -> ShopStatus:
         partial(_mirror_side, house=house, shop=shop, now=now, limits=limits)
     )
     bucket, tokens, calls, runs = await house.disk.state.run(partial(_state_side, shop=shop, now=now))
+    told = await house.disk.state.run(lambda tx: hooks.status_of(tx, house, shop))
     found = await house.disk.reader.run(lambda tx: people.edits(tx, shop))
     needs = (*_needs(shop, tokens, resources, parked), *found.needs)
-    return ShopStatus(shop, bucket, tokens, tuple(resources), tuple(parked), tuple(calls), tuple(runs), found, needs)
+    return ShopStatus(
+        shop, bucket, tokens, tuple(resources), tuple(parked), tuple(calls), tuple(runs), found, told, needs
+    )
 
 
 def _mirror_side(
@@ -239,6 +245,7 @@ def _shop_json(each: ShopStatus) -> dict[str, Any]:
             for p in each.parked
         ],
         "edits": people.as_json(each.edits),
+        "webhooks": hooks.as_json(each.webhooks),
         "needs": [{"what": need.what, "command": need.command} for need in each.needs],
     }
 

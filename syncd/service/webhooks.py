@@ -5,6 +5,7 @@ The address of a door is a secret: it is shown only to who asks for it. Must not
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from syncd.domain.ledger import HintSource
 from syncd.domain.resources import BY_NAME
@@ -17,7 +18,7 @@ from syncd.ports import MirrorTx, StateTx
 from syncd.service import shops
 from syncd.service.history import moment_of
 from syncd.service.wire import House
-from syncd.service.words import ago
+from syncd.service.words import ago, amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,32 @@ async def shown(house: House, name: str) -> tuple[WebhookStatus, datetime]:
     """How one shop's webhooks stand, and now. Raises UsageProblem."""
     shop = await shops.find(house.disk, name)
     return await house.disk.state.run(lambda tx: status_of(tx, house, shop)), house.clock.now()
+
+
+def as_json(stands: WebhookStatus) -> dict[str, Any]:
+    """The same as plain values, for scripts."""
+    door, last_at = stands.door, stands.inbox.last_at
+    return {
+        "wanted": list(stands.wanted),
+        "registered": stands.registered,
+        "trouble": door.said if door else "",
+        "checked_at": door.checked_at.isoformat(timespec="seconds") if door and door.checked_at else None,
+        "received_at": last_at.isoformat(timespec="seconds") if last_at else None,
+        "waiting": stands.waiting,
+        "refused": door.refused if door else 0,
+    }
+
+
+def line(stands: WebhookStatus, now: datetime) -> str:
+    """The same in one line; empty where nobody wants webhooks."""
+    if not stands.wanted:
+        return ""
+    door = stands.door
+    found = [f"{len(stands.registered)} of {amount(len(stands.wanted), 'topic')} registered"]
+    found += [f"last received {ago(stands.inbox.last_at, now)}"]
+    found += [f"{stands.waiting:,} waiting"] if stands.waiting else []
+    found += [f"{door.refused:,} refused"] if door and door.refused else []
+    return ", ".join(found) + (f"; {door.said}" if door and door.said else "")
 
 
 def lines(stands: WebhookStatus, now: datetime) -> list[tuple[str, str]]:

@@ -122,7 +122,7 @@ class Webhooks:
 
     def count(self, shop_id: int) -> InboxCount:
         """What lies in a shop's inbox."""
-        last = select(func.max(_I.received_at)).where(_I.shop_id == shop_id)
+        last = select(_I.received_at).where(_I.shop_id == shop_id).order_by(_I.seq.desc()).limit(1)
         states = select(_I.state, func.count()).where(_I.shop_id == shop_id).group_by(_I.state).order_by(_I.state)
         by_state = {row[0]: int(row[1]) for row in self._connection.execute(states)}
         return InboxCount(self._connection.execute(last).scalar(), by_state)
