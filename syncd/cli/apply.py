@@ -25,20 +25,12 @@ def apply(
     code 3. The brake still holds: approve what it holds first.
     """
     from syncd.cli import look
-    from syncd.service import plans
-    from syncd.service.jobs import Result
-    from syncd.service.wire import House
+    from syncd.service import jobs, plans
+    from syncd.service.asking import Order
 
-    left: list[tuple[str, str]] = []
-
-    async def work(house: House) -> Result:
-        applied = await plans.apply(house, file)
-        left.extend(applied.left)
-        return applied.result
-
-    done = look.watched(ctx, work)
-    for name, why in left:
+    done = look.watched(ctx, Order("apply", jobs.Wish(), look.tell, changes=plans.read(file)))
+    for name, why in done.left:
         screen.say(Text.assemble(("left out ", "yellow"), f"{name}: {why}"))
-    if left:
+    if done.left:
         screen.next_step(f"syncd plan --out {file}    (a new plan)")
-    look.result(done, code=3 if left else 0)
+    look.result(done.result, code=done.exit_code)

@@ -1,7 +1,7 @@
 """What pull, push, sweep and sync share on the screen: the cost before, the bar while, the table after."""
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from typing import Any
@@ -12,6 +12,9 @@ from rich.text import Text
 from syncd.cli import screen
 from syncd.cli.options import common
 from syncd.cli.progress_bar import ProgressBar
+from syncd.service import asking
+from syncd.service.answers import Done
+from syncd.service.asking import Order
 from syncd.service.jobs import Plan, Result
 from syncd.service.session import perform
 from syncd.service.words import amount, duration
@@ -20,12 +23,17 @@ _COUNTS = ("inserted", "updated", "gone", "parked")
 _COLOURS = {"done": "green", "partial": "yellow", "later": "yellow", "person": "red", "drained": "yellow"}
 
 
-def watched(ctx: typer.Context, job: Callable[[Any], Awaitable[Result]]) -> Result:
-    """Do the job under a progress bar where a person watches; the first Ctrl-C drains, and says so."""
+async def tell(words: str) -> None:
+    """Say how it goes on, beside the bars."""
+    screen.note(words)
+
+
+def watched(ctx: typer.Context, order: Order) -> Done:
+    """Do the job, or have it done, under a progress bar where a person watches; the first Ctrl-C drains and says so."""
     bar = ProgressBar() if sys.stderr.isatty() else None
     told = bar.say if bar else screen.note
     with bar or nullcontext():
-        return perform(common(ctx).config, job, watcher=bar, told=told)
+        return perform(common(ctx).config, lambda house: asking.perform(house, order), watcher=bar, told=told)
 
 
 def costs(plans: Sequence[Plan], *, complete: bool) -> None:

@@ -122,13 +122,14 @@ def _add_commands() -> None:
         status,
         sweep,
         sync,
+        top,
         undo,
         webhooks,
     )
 
     looking = (pull, push, sync, plan, apply, sweep, run)
     people = (conflict, outbox, history, undo, customer, webhooks)
-    for command in (demo, init, shop, auth, *looking, *people, status, doctor, db, simulate):
+    for command in (demo, init, shop, auth, *looking, *people, status, top, doctor, db, simulate):
         command.register(app)
 
 

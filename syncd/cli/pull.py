@@ -24,10 +24,11 @@ def pull(
     """Bring what changed in the shop into the mirror.
 
     Looks at every record, and says first what that costs; --quick takes the cheapest feed. A pull that was
-    interrupted goes on where it stopped.
+    interrupted goes on where it stopped. Where a daemon works the shop, it is asked to look.
     """
     from syncd.cli import look
     from syncd.service import jobs
+    from syncd.service.asking import Order
     from syncd.service.session import perform
 
     wish = jobs.Wish(name, tuple(resource or ()), quick=quick)
@@ -35,4 +36,4 @@ def pull(
         look.costs(perform(common(ctx).config, lambda house: jobs.plans(house, wish)), complete=not quick)
         return
     announce = None if quick else lambda plans: look.costs(plans, complete=True)
-    look.result(look.watched(ctx, lambda house: jobs.pull(house, wish, announce)))
+    look.result(look.watched(ctx, Order("pull", wish, look.tell, announce)).result)

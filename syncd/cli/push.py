@@ -24,11 +24,12 @@ def push(
     leave when they were not touched for a while. The daemon does all this by itself.
     """
     from syncd.cli import look, planned
-    from syncd.service import jobs, plans, pushing
+    from syncd.service import jobs, plans
+    from syncd.service.asking import Order
     from syncd.service.session import perform
 
     names = tuple(resource or ())
     if dry_run:
         planned.show(perform(common(ctx).config, lambda house: plans.make(house, name, names)))
         return
-    look.result(look.watched(ctx, lambda house: pushing.push(house, jobs.Wish(name, names))))
+    look.result(look.watched(ctx, Order("push", jobs.Wish(name, names), look.tell)).result)

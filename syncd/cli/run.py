@@ -14,9 +14,10 @@ def register(app: typer.Typer) -> None:
 def run(ctx: typer.Context) -> None:
     """Keep all shops current, in the foreground, until told to stop.
 
-    The first SIGTERM or Ctrl-C drains: the page in hand is stored, then it ends. The second stops at once.
+    The first SIGTERM or Ctrl-C drains: the page in hand is stored, then it ends. The second stops at once. SIGHUP reads
+    the settings anew.
     """
     from syncd.service import daemon
     from syncd.service.session import perform
 
-    perform(common(ctx).config, daemon.run, told=screen.note, quiet=False)
+    perform(common(ctx).config, daemon.run, told=screen.note, quiet=False, reloads=True)

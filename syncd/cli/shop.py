@@ -94,12 +94,14 @@ def pause(ctx: typer.Context, name: ShopName) -> None:
 
 
 def resume(ctx: typer.Context, name: ShopName) -> None:
-    """End a pause."""
+    """End a pause, or set free a shop that waited for a person, once nothing keeps it from working."""
     from syncd.service import shops
     from syncd.service.session import perform
 
     shop = perform(common(ctx).config, lambda house: shops.resume(house.disk, name))
     screen.say(f"shop {shop.name} is {shop.state.value}")
+    if shop.company_id is None:
+        screen.next_step(f"syncd auth login {shop.name}")
 
 
 def remove(

@@ -21,6 +21,7 @@ def sweep(
     """Judge which records are gone from the shop: two complete walks, and a direct look at each that both missed."""
     from syncd.cli import look
     from syncd.service import jobs
+    from syncd.service.asking import Order
 
     wish = jobs.Wish(name, tuple(resource or ()), approve=approve)
-    look.result(look.watched(ctx, lambda house: jobs.sweep(house, wish)))
+    look.result(look.watched(ctx, Order("sweep", wish, look.tell)).result)

@@ -19,12 +19,13 @@ def sync(ctx: typer.Context, name: ShopNameMaybe = None) -> None:
     refused.
     """
     from syncd.cli import look, screen
-    from syncd.service import jobs, pushing
+    from syncd.service import jobs
+    from syncd.service.asking import Order
 
     def announce(plans: Sequence[jobs.Plan]) -> None:
         look.costs(plans, complete=True)
 
-    done = look.watched(ctx, lambda house: pushing.sync(house, jobs.Wish(name), announce, screen.note))
+    done = look.watched(ctx, Order("sync", jobs.Wish(name), look.tell, announce)).result
     if done.exit_code == 0:
         screen.say(done.agreement)
     look.result(done)

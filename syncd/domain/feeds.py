@@ -79,6 +79,17 @@ def _quick(resource: Resource, caps: Capabilities, cursor: Cursor) -> Choice:
     return Choice(Feed.WHOLE, "no filter is honoured and nothing cheaper is known")
 
 
+def taken_up(resource: Resource, caps: Capabilities, cursor: Cursor, choice: Choice) -> tuple[Cursor, Choice]:
+    """A walk that was interrupted is taken up before anything else. A tail is cheaper to begin anew, and a window must
+    not stand in for the complete walk that is due."""
+    walk = cursor.walk
+    if walk is None:
+        return cursor, choice
+    if walk.feed is Feed.TAIL or (walk.feed is Feed.WINDOW and choice.feed is not Feed.WINDOW):
+        return cursor.dropped(), choice
+    return cursor, Choice(walk.feed, "an interrupted walk goes on", best_filter(resource, caps))
+
+
 def shows_edits(resource: Resource, choice: Choice, caps: Capabilities) -> bool:
     """Whether a look by this feed finds a record that was edited in the shop, and not new ones only."""
     if choice.feed is Feed.WINDOW:

@@ -1,53 +1,26 @@
 """The life of one shop in this process: lanes that take what is due, run it, and sleep until the alarm rings."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from syncd.domain.backoff import delay
-from syncd.domain.budget import Bucket
 from syncd.domain.cadence import next_due
-from syncd.domain.resource import Resource
 from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop
 from syncd.engine.freshness import reaches
 from syncd.engine.hooks import Webhooking
-from syncd.engine.outages import WAITS, Outages
-from syncd.engine.rules import HookRules, PullRules, PushRules
+from syncd.engine.keeping import Keeping
+from syncd.engine.outages import WAITS
 from syncd.engine.timetable import Job, Lane, first_due, timetable
 from syncd.engine.worker import ShopWorker
 from syncd.errors import Fatal, LostAnswer, NeedsPerson, NotUnderstood, RemoteDown, Retry, SyncdError, Throttled
-from syncd.ports import Alarm, Clock, Dice, Disk, Log
 
 _OPENING: Final = "opening"
+_ASKED: Final = "requests"
 _LOCAL_WAIT: Final = timedelta(seconds=60)
-
-OpenWorker = Callable[[Shop], Awaitable[ShopWorker]]
-ReadBucket = Callable[[Shop], Awaitable[Bucket]]
-OpenWebhooks = Callable[[Shop], Awaitable[Webhooking]]
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """What each shop needs of the house. `open_worker` builds the worker of a shop: its tokens, budget, wire;
-    `read_bucket` tells how its call budget stands."""
-
-    disk: Disk
-    clock: Clock
-    dice: Dice
-    alarm: Alarm
-    log: Log
-    rules: PullRules
-    resources: Sequence[Resource]
-    open_worker: OpenWorker
-    read_bucket: ReadBucket
-    outages: Outages
-    push_rules: PushRules = field(default_factory=PushRules)
-    hook_rules: HookRules = field(default_factory=HookRules)
-    open_webhooks: OpenWebhooks | None = None
 
 
 class ShopLife:
@@ -68,17 +41,23 @@ class ShopLife:
         self._vain: dict[str, int] = {}  # by job: failures in a row that stopped all lanes
         self._has_worked = False
         self._at_work: dict[str, Lane] = {}  # by resource: a cursor belongs to one lane at a time
+        self._asked = asyncio.Event()
 
     def stop(self) -> None:
         """Stop between two pages."""
         self._stopped.set()
-        for rung in self._rung.values():
-            rung.set()
+        self._ring_all()
         if self._worker is not None:
             self._worker.drain.set()
 
+    def renew(self, keeping: Keeping) -> None:
+        """Go on by other rules: the page in hand is stored, then the lanes begin anew."""
+        self._keeping = keeping
+        self._halt()
+
     def nudge(self) -> None:
-        """Somebody edited the mirror: the push is due now."""
+        """Somebody edited the mirror, or asked for something: the push is due now, and requests are looked for."""
+        self._asked.set()
         if "push" in self._due:
             self._due["push"] = self._keeping.clock.now()
             self._rung[Lane.PUSH].set()
@@ -100,9 +79,11 @@ class ShopLife:
         """Until stopped, or until a person must act. A fault outside any run (the database away, the disk full) waits
         with backoff. Raises SettingsProblem and KeyProblem as long as no job was ever done: later they may pass."""
         while not self._stopped.is_set() and self.trouble is None:
+            keeping = self._keeping
             try:
                 await self._open()
-                await self._work()
+                if self._keeping is keeping:  # else renewed while it opened
+                    await self._work()
             except (*WAITS, NotUnderstood) as problem:
                 if isinstance(problem, Fatal) and not self._has_worked:
                     raise
@@ -152,6 +133,7 @@ class ShopLife:
         lanes = dict.fromkeys(job.lane for job in self._jobs.values())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._lane(lane)) for lane in lanes]
+            tasks.append(group.create_task(self._errands()))
         problems = [problem for task in tasks if (problem := task.result()) is not None]
         for problem in sorted(problems, key=lambda each: not isinstance(each, NeedsPerson)):
             raise problem
@@ -171,6 +153,20 @@ class ShopLife:
             return problem
         return None
 
+    async def _errands(self) -> SyncdError | None:
+        """Do what commands ask for."""
+        try:
+            await self._keeping.open_errands(self.shop, self._asked).run(self._halted, self._heard)
+        except (*WAITS, NeedsPerson) as problem:
+            self._failed(_ASKED, problem)
+            self._halt()
+            return problem
+        return None
+
+    def _heard(self) -> None:
+        self._vain.pop(_ASKED, None)
+        self._keeping.outages.fine(self.shop.name, _ASKED)
+
     def _lane_jobs(self, lane: Lane) -> list[str]:
         return [name for name, job in self._jobs.items() if job.lane is lane]
 
@@ -180,13 +176,16 @@ class ShopLife:
     def _halt(self) -> None:
         if self._worker is not None:
             self._worker.drain.set()
-        for rung in self._rung.values():
+        self._ring_all()
+
+    def _ring_all(self) -> None:
+        for rung in (*self._rung.values(), self._asked):
             rung.set()
 
     async def _run_due(self, job: Job) -> None:
         started_at = self._keeping.clock.now()
-        if job.lane is Lane.WALK and job.resource is not None and job.resource.name in self._at_work:
-            # A quick look has it in hand, which ends soon; the walk's own next beat would be hours away.
+        if job.lane is Lane.WALK and job.resource is not None and self._is_in_hand(job.resource.name):
+            # A quick look or a command has it in hand, which ends soon; the walk's own next beat would be hours away.
             self._due[job.name] = started_at + timedelta(seconds=self._keeping.rules.looks_s)
             return
         due_before = self._due[job.name]
@@ -235,13 +234,16 @@ class ShopLife:
         name = job.resource.name
         if job.lane is Lane.QUICK and not await worker.is_filled(name):
             return []
-        if name in self._at_work:  # asked last: while we waited, another lane may have taken it in hand
+        if self._is_in_hand(name):  # asked last: while we waited, another lane may have taken it in hand
             return []
         self._at_work[name] = job.lane
         try:
             return await worker.pull([job.resource], quick=job.lane is Lane.QUICK)
         finally:
             del self._at_work[name]
+
+    def _is_in_hand(self, name: str) -> bool:
+        return name in self._at_work or (self._worker is not None and self._worker.is_busy(name))
 
     async def _push(self, worker: ShopWorker, job: Job) -> list[Run]:
         if worker.pusher is None:

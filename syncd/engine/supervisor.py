@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from syncd.domain.shop import Shop, ShopState
 from syncd.engine.clock_steps import ClockSteps
+from syncd.engine.keeping import Keeping
 from syncd.engine.outages import RECOVERED, WAITS
-from syncd.engine.shop_life import Keeping, ShopLife
+from syncd.engine.shop_life import ShopLife
 from syncd.errors import Fatal, NeedsPerson
 from syncd.ports import LocalSignal, MirrorTx
 
@@ -25,7 +26,7 @@ _SIGNAL_S = 60.0
 
 
 class Supervisor:
-    """Runs until drained. `signal` rings when somebody edited the mirror."""
+    """Runs until drained. `signal` rings when somebody edited the mirror, asked for something, or paused a shop."""
 
     def __init__(self, keeping: Keeping, signal: LocalSignal | None = None) -> None:
         self._keeping = keeping
@@ -68,15 +69,24 @@ class Supervisor:
         finally:
             await self._keeping.alarm.stop()
 
+    def renew(self, keeping: Keeping) -> None:
+        """Go on by other rules, each shop after its page in hand."""
+        self._keeping = keeping
+        for life in self._lives.values():
+            life.renew(keeping)
+
     async def _watch_drain(self, drain: asyncio.Event) -> None:
         await drain.wait()
         self._rung.set()
 
     async def _listen(self, signal: LocalSignal) -> None:
         while True:
-            if await signal.wait(_SIGNAL_S):
-                for life in self._lives.values():
-                    life.nudge()
+            shops = await signal.wait(_SIGNAL_S)
+            for shop_id in shops:
+                if shop_id in self._lives:
+                    self._lives[shop_id].nudge()
+            if shops:
+                self._rung.set()  # a shop may have been paused, or released
 
     async def _until_rung(self, seconds: float) -> None:
         self._keeping.alarm.ring_at("shops", self._keeping.clock.now() + timedelta(seconds=seconds), self._rung.set)

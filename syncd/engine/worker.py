@@ -12,12 +12,13 @@ from typing import Protocol
 from syncd.domain.budget import CallClass
 from syncd.domain.capability import Capabilities
 from syncd.domain.cursor import Cursor, Feed
-from syncd.domain.feeds import Choice, best_filter, calls_of, choose
+from syncd.domain.feeds import Choice, choose, taken_up
 from syncd.domain.ledger import Brake
 from syncd.domain.policy import Policy
 from syncd.domain.resource import Resource
 from syncd.domain.run import Outcome, Run, Tally
 from syncd.domain.shop import Shop
+from syncd.engine.costs import Cost, known_costs
 from syncd.engine.discovery import Discovery
 from syncd.engine.looks import READ_SOURCES, Looker
 from syncd.engine.rules import PullRules
@@ -29,13 +30,14 @@ from syncd.ports import Clock, Disk, Log, Purpose, Remote, Watcher
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What the next look at a resource will cost in calls (None: unknown before it is done), and why this feed."""
+class _Manner:
+    """How a run looks at a resource. `looks_only` answers so many batches of hints, and walks not at all."""
 
-    resource: str
-    feed: str
-    calls: int | None
-    why: str
+    job: str
+    quick: bool
+    braked_too: bool = False
+    looks_only: int = 0
+    klass: CallClass | None = None
 
 
 class Pushing(Protocol):
@@ -70,6 +72,7 @@ class ShopWorker:
         self._rules = rules
         self._watcher = watcher
         self._policies = policies or {}
+        self._turns: dict[str, asyncio.Lock] = {}  # by resource: a cursor belongs to one walk at a time
         self._walker = Walker(
             shop, remote=remote, disk=disk, clock=clock, log=log, rules=rules, watcher=watcher, drain=self.drain
         )
@@ -107,23 +110,17 @@ class ShopWorker:
         await self._disk.mirror.run(lambda tx: tx.books.save_cursor(self.shop.id, name, forgot))
 
     async def estimate(self, resources: Sequence[Resource], *, quick: bool) -> list[Cost]:
-        """What the next look at each resource costs. Makes one count call per resource where the shop counts."""
-        costs = []
+        """What the next look at each resource costs. Learns what is not known, and makes one count call per resource
+        where the shop counts."""
         for resource in resources:
-            caps = await self._capabilities(resource)
-            if not caps.available:
-                costs.append(Cost(resource.name, "", 0, caps.why_not))
-                continue
-            cursor = await self._cursor(resource.name)
-            count = cursor.remote_count
-            if count is None and caps.counts:
+            caps, cursor = await self._capabilities(resource), await self._cursor(resource.name)
+            if caps.available and caps.counts and cursor.remote_count is None:
                 count = await self._remote.count(resource, Purpose(CallClass.USER, "estimate", "count"))
                 await self._keep_count(resource.name, cursor, count)
-            choice = self._choice(resource, caps, cursor, quick=quick)
-            costs.append(
-                Cost(resource.name, choice.feed.value, calls_of(resource, choice, caps, cursor, count), choice.why)
-            )
-        return costs
+        period, now = self._rules.audit_period, self._clock.now()
+        return await self._disk.reader.run(
+            lambda tx: known_costs(tx, self.shop.id, resources, quick=quick, audit_period=period, now=now)
+        )
 
     async def _keep_count(self, name: str, cursor: Cursor, count: int | None) -> None:
         """So that asking again costs nothing."""
@@ -147,11 +144,22 @@ class ShopWorker:
 
     # --- runs -------------------------------------------------------------------------------------------------------
 
-    async def pull(self, resources: Sequence[Resource], *, quick: bool, job: str = "pull") -> list[Run]:
+    async def pull(
+        self, resources: Sequence[Resource], *, quick: bool, job: str = "pull", klass: CallClass | None = None
+    ) -> list[Run]:
         """Look at each resource, by the cheapest feed (`quick`) or completely, then at every record that was hinted at.
+        `klass` stands in for the usual class of such calls. Who finds a resource in hand waits for its turn.
 
         Raises GrantRevoked."""
-        return [await self._run(resource, quick=quick, job=job) for resource in resources if not self.drain.is_set()]
+        return [
+            await self._run(resource, _Manner(job, quick, klass=klass))
+            for resource in resources
+            if not self.drain.is_set()
+        ]
+
+    def is_busy(self, name: str) -> bool:
+        """Whether somebody looks at this resource just now."""
+        return name in self._turns and self._turns[name].locked()
 
     async def sweep(self, resources: Sequence[Resource], *, approve: bool = False) -> list[Run]:
         """Judge absence now: complete walks until what is missed was missed by two of them, then direct looks;
@@ -161,7 +169,7 @@ class ShopWorker:
             if approve:
                 await self._approve(resource.name)
             runs += [
-                await self._run(resource, quick=False, job="sweep", braked_too=True)
+                await self._run(resource, _Manner("sweep", quick=False, braked_too=True))
                 for _ in range(2)
                 if not self.drain.is_set()
             ]
@@ -182,23 +190,22 @@ class ShopWorker:
         hinted = {name for name, source in waiting if source in READ_SOURCES}
         runs = []
         for resource in [each for each in resources if each.name in hinted]:
-            run = await self._run(resource, quick=True, job="look", looks_only=batches_max)
+            run = await self._run(resource, _Manner("look", quick=True, looks_only=batches_max))
             if run.counts["calls"] or run.outcome is not Outcome.DONE:
                 runs.append(run)
         return runs
 
-    async def _run(
-        self, resource: Resource, *, quick: bool, job: str, braked_too: bool = False, looks_only: int = 0
-    ) -> Run:
+    async def _run(self, resource: Resource, manner: _Manner) -> Run:
         started_at = self._clock.now()
         tally, fault = Tally(), None
         feed, outcome, message = "", Outcome.DONE, ""
         try:
-            if looks_only:
-                caps = await self._capabilities(resource)
-                finished = await self._answer_hints(resource, caps, CallClass.HINT, job, tally, looks_only)
+            if manner.looks_only:
+                caps, batches = await self._capabilities(resource), manner.looks_only
+                finished = await self._answer_hints(resource, caps, CallClass.HINT, manner.job, tally, batches)
             else:
-                feed, finished = await self._look_at(resource, tally, quick=quick, job=job, braked_too=braked_too)
+                async with self._turns.setdefault(resource.name, asyncio.Lock()):
+                    feed, finished = await self._look_at(resource, tally, manner)
             whole = Outcome.PARTIAL if tally.parked or tally.conflicts else Outcome.DONE
             outcome = whole if finished else Outcome.DRAINED
         except GrantRevoked:
@@ -211,30 +218,27 @@ class ShopWorker:
         except NeedsPerson as problem:
             outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()
         times = (started_at, self._clock.now())
-        run = Run(self.shop.name, job, resource.name, feed, outcome, *times, asdict(tally), message, fault)
+        run = Run(self.shop.name, manner.job, resource.name, feed, outcome, *times, asdict(tally), message, fault)
         await self.journal(run)
         return run
 
-    async def _look_at(
-        self, resource: Resource, tally: Tally, *, quick: bool, job: str, braked_too: bool
-    ) -> tuple[str, bool]:
+    async def _look_at(self, resource: Resource, tally: Tally, manner: _Manner) -> tuple[str, bool]:
         caps = await self._capabilities(resource)
         if not caps.available:
             raise ScopeMissing(caps.why_not)
-        if not braked_too:
+        if not manner.braked_too:
             await self._stop_at_brake(resource.name)
         cursor = await self._cursor(resource.name)
-        choice = self._choice(resource, caps, cursor, quick=quick)
-        cursor, choice = _taken_up(resource, caps, cursor, choice)
-        klass = CallClass.BACKFILL if cursor.filled_at is None else CallClass.INCREMENTAL
-        if cursor.filled_at is not None and job == "sweep":
-            klass = CallClass.SWEEP
-        purpose = Purpose(klass, job, "list")
+        choice = self._choice(resource, caps, cursor, quick=manner.quick)
+        cursor, choice = taken_up(resource, caps, cursor, choice)
+        usual = CallClass.SWEEP if manner.job == "sweep" else CallClass.INCREMENTAL
+        klass = CallClass.BACKFILL if cursor.filled_at is None else manner.klass or usual
+        purpose = Purpose(klass, manner.job, "list")
         trip = Trip(resource, caps, cursor, choice, purpose, tally, self._policy(resource))
         walk = tail if choice.feed is Feed.TAIL else _walk
         finished = await walk(self._walker, trip)
         if finished:
-            finished = await self._answer_hints(resource, trip.caps, klass, job, tally, batches_max=1_000_000)
+            finished = await self._answer_hints(resource, trip.caps, klass, manner.job, tally, batches_max=1_000_000)
         await self._stop_at_brake(resource.name)
         return choice.feed.value, finished
 
@@ -287,14 +291,3 @@ class ShopWorker:
 
 async def _walk(walker: Walker, trip: Trip) -> bool:
     return await walker.walk(trip)
-
-
-def _taken_up(resource: Resource, caps: Capabilities, cursor: Cursor, choice: Choice) -> tuple[Cursor, Choice]:
-    """A walk that was interrupted is taken up before anything else. A tail is cheaper to begin anew, and a window must
-    not stand in for the complete walk that is due."""
-    walk = cursor.walk
-    if walk is None:
-        return cursor, choice
-    if walk.feed is Feed.TAIL or (walk.feed is Feed.WINDOW and choice.feed is not Feed.WINDOW):
-        return cursor.dropped(), choice
-    return cursor, Choice(walk.feed, "an interrupted walk goes on", best_filter(resource, caps))

@@ -77,6 +77,14 @@ def configure(
     return redactor
 
 
+def set_level(level: str) -> None:
+    """Write from this level on, without setting up anything else anew. Raises ValueError as `configure` does."""
+    threshold = _threshold(level)
+    logging.getLogger().setLevel(threshold)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
 _exception_facts = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
 )
@@ -106,9 +114,7 @@ def _route_standard_library(out: TextIO, formatter: logging.Formatter, threshold
         if isinstance(earlier.formatter, ProcessorFormatter):
             root.removeHandler(earlier)
     root.addHandler(way_out)
-    root.setLevel(threshold)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    set_level(logging.getLevelName(threshold))
     logging.captureWarnings(capture=True)
     # A failed write to the log (a full disk, a closed pipe) must not print a traceback with the line in it.
     logging.raiseExceptions = False

@@ -9,6 +9,7 @@ network.
 from syncd.ports.disk import Disk, MirrorTx, StateTx, Writer
 from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
+from syncd.ports.requests import RequestTable
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, SealTable, VaultTable
 from syncd.ports.webhooks import RemoteHooks, WebhookTable
 from syncd.ports.wire import (
@@ -58,6 +59,7 @@ __all__ = [
     "Remote",
     "RemoteHooks",
     "RemoteWriter",
+    "RequestTable",
     "SealTable",
     "Sealer",
     "Spill",

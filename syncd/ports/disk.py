@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from syncd.ports.leasing import LeaseTable
 from syncd.ports.pushing import ConflictTable, HistoryTable, LocalSignal, LocalTable, OutboxTable, PushJournal
+from syncd.ports.requests import RequestTable
 from syncd.ports.tables import Books, BudgetTable, HintQueue, Journal, LedgerTable, MirrorTable, SealTable, VaultTable
 from syncd.ports.webhooks import WebhookTable
 
@@ -42,6 +43,8 @@ class MirrorTx(Protocol):
     def history(self) -> HistoryTable: ...
     @property
     def leases(self) -> LeaseTable: ...
+    @property
+    def requests(self) -> RequestTable: ...
 
 
 class StateTx(Protocol):

@@ -36,10 +36,10 @@ class LocalTable(Protocol):
 
 
 class LocalSignal(Protocol):
-    """Tells soon that people wrote into the mirror.
+    """Tells soon that people wrote into the mirror, asked for something, or set a shop's state.
 
-    `wait` returns the shops with hints that nobody noticed yet, as soon as there are some, and none when the time is
-    up. What was told once is not told again until more comes."""
+    `wait` returns the shops with hints that nobody noticed yet, a new request or another state, as soon as there are
+    some, and none when the time is up. What was told once is not told again until more comes."""
 
     async def wait(self, timeout_s: float) -> list[int]: ...
 

@@ -5,17 +5,21 @@ Must not know how a shop is read; that is the supervisor's (`engine`).
 
 import asyncio
 import os
+import socket
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from syncd.engine.shop_life import Keeping
+from syncd.engine.keeping import Keeping
 from syncd.engine.supervisor import Supervisor
 from syncd.errors import DatabaseBusy, Fatal
 from syncd.host.lock import FileLock, describe_holder
-from syncd.service import shops
+from syncd.service import errands, shops
 from syncd.service.installation import shown_url
 from syncd.service.notify import READY, STOPPING, notify
+from syncd.service.reload import reload_when_asked
+from syncd.service.upkeep import keep_up
 from syncd.service.web.server import Face, open_face
 from syncd.service.wire import House
 
@@ -30,29 +34,36 @@ async def run(house: House) -> None:
         house.log.info("daemon.started", shops=known, mirror=shown_url(house.loaded.mirror_url), pid=os.getpid())
         if known == 0:
             house.log.warning("daemon.idle", hint="syncd shop add NAME --base-url URL --client-id ID")
-        keeping = Keeping(
-            disk=house.disk,
-            clock=house.clock,
-            dice=house.dice,
-            alarm=house.alarm,
-            log=house.log,
-            rules=house.rules,
-            resources=house.resources,
-            open_worker=house.worker,
-            read_bucket=house.bucket,
-            push_rules=house.push_rules,
-            outages=house.outages,
-            hook_rules=house.hook_rules,
-            open_webhooks=house.webhooks,
-        )
-        supervisor = Supervisor(keeping, house.disk.local_signal)
+        supervisor = Supervisor(_keeping(house), house.disk.local_signal)
         house.inbox.told = supervisor.hinted
         async with open_face(house, lambda: supervisor.beat_age_s) as face, asyncio.TaskGroup() as group:
             notify(READY)
-            told = group.create_task(_tell_drain(house, face))
+            beside = [group.create_task(_tell_drain(house, face)), group.create_task(keep_up(house))]
+            beside.append(group.create_task(reload_when_asked(house, lambda: supervisor.renew(_keeping(house)))))
             await supervisor.run(house.draining)
-            told.cancel()
+            for task in beside:
+                task.cancel()
         house.log.info("daemon.stopped")
+
+
+def _keeping(house: House) -> Keeping:
+    """What the shops' lives go by, as the settings are now."""
+    return Keeping(
+        disk=house.disk,
+        clock=house.clock,
+        dice=house.dice,
+        alarm=house.alarm,
+        log=house.log,
+        rules=house.rules,
+        resources=house.resources,
+        open_worker=house.reopened,
+        read_bucket=house.bucket,
+        open_errands=partial(errands.opened, house, f"{socket.gethostname()}:{os.getpid()}"),
+        push_rules=house.push_rules,
+        outages=house.outages,
+        hook_rules=house.hook_rules,
+        open_webhooks=house.webhooks,
+    )
 
 
 async def _count(house: House) -> int | None:

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from syncd.domain.budget import CallClass
 from syncd.domain.resource import Resource
 from syncd.domain.resources import BY_NAME
 from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop, ShopState
 from syncd.engine.budget_transactions import bucket_now
-from syncd.engine.worker import Cost, ShopWorker
+from syncd.engine.costs import Cost
+from syncd.engine.worker import ShopWorker
 from syncd.errors import GrantRevoked, NeedsPerson, SyncdError, UsageProblem
 from syncd.service import shops
 from syncd.service.edits import Need
@@ -27,12 +29,13 @@ _EXITS: Final = {Outcome.DRAINED: DRAINED_EXIT, Outcome.PERSON: 3, Outcome.PARTI
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which shops and resources, and how. `name` None is every shop at work."""
+    """Which shops and resources, and how. `name` None is every shop at work; `only` are these, as they were read."""
 
     name: str | None = None
     resources: tuple[str, ...] = ()
     quick: bool = False
     approve: bool = False
+    only: tuple[Shop, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Result:
     problems: list[tuple[str, SyncdError]] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
     rounds: int = 1
+    is_left: bool = False  # somebody else goes on with it, and its end was not waited for
 
     @property
     def exit_code(self) -> int:
@@ -67,6 +71,7 @@ class Result:
         codes = [code for outcome, code in _EXITS.items() if outcome in outcomes]
         codes += [problem.exit_code for _, problem in self.problems]
         codes += [NeedsPerson.exit_code for _ in self.needs]
+        codes += [DRAINED_EXIT] if self.is_left else []
         return next((code for code in (DRAINED_EXIT, 1, 2, 3, 75) if code in codes), 0)
 
     @property
@@ -87,13 +92,21 @@ class Result:
         self.problems = other.problems
         self.rounds += 1
 
+    def join(self, other: "Result") -> None:
+        """Take in what was done for other shops."""
+        self.runs += other.runs
+        self.problems += other.problems
+        self.needs += other.needs
+        self.rounds = max(self.rounds, other.rounds)
+        self.is_left |= other.is_left
+
 
 async def pull(house: House, wish: Wish, announce: Callable[[Sequence[Plan]], None] | None = None) -> Result:
     """Look at the shops, by the cheapest feed or completely; `announce` hears first what that costs."""
 
     async def look(worker: ShopWorker, resources: Sequence[Resource]) -> list[Run]:
         if wish.quick:
-            return await worker.pull(resources, quick=True)
+            return await worker.pull(resources, quick=True, klass=CallClass.USER)
         return await complete_pull(house, worker, resources)
 
     return await _each(house, wish, look, announce)
@@ -103,7 +116,7 @@ async def plans(house: House, wish: Wish) -> list[Plan]:
     """Only what a pull would cost. Raises the first problem of a shop."""
     resources = wanted_resources(house, wish.resources)
     result, made = Result(), list[Plan]()
-    for shop in await shops.chosen(house.disk, wish.name):
+    for shop in await shops_of(house, wish):
         await guarded(house, shop, result, _planned(house, wish, resources, made))
     for _, problem in result.problems:
         raise problem
@@ -117,6 +130,11 @@ async def sweep(house: House, wish: Wish) -> Result:
         return await worker.sweep(resources, approve=wish.approve)
 
     return await _each(house, wish, judge, None)
+
+
+async def shops_of(house: House, wish: Wish) -> list[Shop]:
+    """The shops of a wish. Raises UsageProblem."""
+    return await shops.chosen(house.disk, wish.name) if wish.only is None else list(wish.only)
 
 
 def wanted_resources(house: House, names: Sequence[str]) -> tuple[Resource, ...]:
@@ -155,7 +173,7 @@ async def _each(
     announce: Callable[[Sequence[Plan]], None] | None,
 ) -> Result:
     resources = wanted_resources(house, wish.resources)
-    chosen = await shops.chosen(house.disk, wish.name)
+    chosen = await shops_of(house, wish)
     result = Result()
     if announce is not None:
         plans: list[Plan] = []

@@ -8,6 +8,11 @@ READY = "READY=1"
 STOPPING = "STOPPING=1"
 
 
+def reloading(monotonic_s: float) -> str:
+    """The state of a service that reads its settings anew, since this moment; READY ends it."""
+    return f"RELOADING=1\nMONOTONIC_USEC={int(monotonic_s * 1e6)}"
+
+
 def notify(state: str) -> bool:
     """Send one state; returns whether somebody listens. A listener that went away is no reason to stop."""
     address = notify_socket()

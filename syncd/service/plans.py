@@ -5,8 +5,9 @@ The file is a promise to scripts: names are added, never changed. Must not know 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +21,8 @@ from syncd.engine.push_worker import PushWorker
 from syncd.errors import UsageProblem
 from syncd.ports import MirrorTx
 from syncd.service import jobs, shops
+from syncd.service.answers import Done
 from syncd.service.foresight import Foreseen, Step, foresee
-from syncd.service.jobs import Result
 from syncd.service.wire import House, Workplace
 from syncd.store.plain import patch_text
 
@@ -133,32 +134,21 @@ def _planned(line: Mapping[str, Any]) -> Planned:
 # --- carrying it out --------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Applied:
-    """What became of a plan: the runs, and what was left out, with the reason."""
+async def apply(house: House, planned: Mapping[str, Sequence[Planned]], only: Sequence[Shop] | None = None) -> Done:
+    """Send exactly what a plan says: each record is read anew, and what is another change by now is left out.
 
-    result: Result = field(default_factory=Result)
-    left: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """3 where something was left out."""
-        return self.result.exit_code or (3 if self.left else 0)
-
-
-async def apply(house: House, file: Path) -> Applied:
-    """Send exactly what the file says: each record is read anew, and what is another change by now is left out."""
-    applied = Applied()
-    for name, planned in read(file).items():
-        shop = await shops.find(house.disk, name)
-
-        async def work(shop: Shop, planned: list[Planned] = planned) -> None:
-            place = await house.place(shop)
-            async with place.pusher.turn() as worker:
-                applied.result.runs += await _applied(house, place, worker, planned, applied.left)
-
-        await jobs.guarded(house, shop, applied.result, work)
+    Raises Drained where it was told to stop before its turn came."""
+    applied = Done()
+    for name, changes in planned.items():
+        shop = shops.pick(only, name) if only is not None else await shops.find(house.disk, name)
+        await jobs.guarded(house, shop, applied.result, partial(_apply, house, list(changes), applied))
     return applied
+
+
+async def _apply(house: House, planned: list[Planned], applied: Done, shop: Shop) -> None:
+    place = await house.place(shop)
+    async with place.pusher.turn() as worker:
+        applied.result.runs += await _applied(house, place, worker, planned, applied.left)
 
 
 async def _applied(

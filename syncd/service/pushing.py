@@ -4,7 +4,7 @@ One shop's trouble never stops another's. Must not know how anything is shown.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ from syncd.domain.decision import Reason
 from syncd.domain.ledger import HintSource
 from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop, ShopState
-from syncd.service import jobs, shops
+from syncd.service import jobs
 from syncd.service.edits import Edits, Need, edits, name_of
 from syncd.service.foresight import foresee
 from syncd.service.jobs import Result, Wish
@@ -27,7 +27,7 @@ _WAIT_MAX_S: Final = 120.0
 _CHANGES: Final = 1000
 _SLACK_S: Final = 0.2
 Announce = Callable[[Sequence[jobs.Plan]], None]
-Tell = Callable[[str], None]
+Tell = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ async def push(house: House, wish: Wish, *, scan: bool = False) -> Result:
         found = await house.disk.reader.run(lambda tx: edits(tx, shop))
         result.needs += [*found.needs, *_refused(shop, found, began_at)]
 
-    chosen = await shops.chosen(house.disk, wish.name)
+    chosen = await jobs.shops_of(house, wish)
     async with asyncio.TaskGroup() as group:
         for shop in chosen:
             group.create_task(jobs.guarded(house, shop, result, work))
@@ -78,7 +78,7 @@ async def _pushed(place: Workplace, names: Sequence[str]) -> Run:
 # --- until both sides agree -------------------------------------------------------------------------------------------
 
 
-async def sync(house: House, wish: Wish, announce: Announce, tell: Tell) -> Result:
+async def sync(house: House, wish: Wish, announce: Announce | None, tell: Tell) -> Result:
     """A complete look, then pushes and quick looks until nothing moves and nothing waits; then what a person must do is
     gathered. `tell` hears what is waited for."""
     began_at = house.clock.now()
@@ -93,7 +93,7 @@ async def sync(house: House, wish: Wish, announce: Announce, tell: Tell) -> Resu
         if pushed.problems or not (_moved((*latest.runs, *pushed.runs)) or pause):
             break
         if pause and pause.what:
-            tell(f"waiting {duration(pause.seconds)}: {pause.what}")
+            await tell(f"waiting {duration(pause.seconds)}: {pause.what}")
             await _wait(house, pause.seconds)
         latest, scan = await jobs.pull(house, replace(wish, quick=True)), False
         result.add(latest)
@@ -122,7 +122,7 @@ async def _next(house: House, wish: Wish) -> Pause | None:
     """What of all shops' edits is to be waited for; None where nothing would leave later by itself."""
     pauses = [
         pause
-        for shop in await shops.chosen(house.disk, wish.name)
+        for shop in await jobs.shops_of(house, wish)
         if shop.state is ShopState.ACTIVE and (pause := await _pause(house, shop)) is not None
     ]
     return max(pauses, key=lambda pause: pause.seconds, default=None)
@@ -154,7 +154,7 @@ async def _wait(house: House, seconds: float) -> None:
 
 async def _gather(house: House, wish: Wish, result: Result, began_at: datetime) -> None:
     told = [name for name, _ in result.problems]
-    for shop in await shops.chosen(house.disk, wish.name):
+    for shop in await jobs.shops_of(house, wish):
         if shop.name in told:
             continue
         found = (await status(house, shop.name))[0]

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final, TextIO, TypeVar, cast
+from typing import TextIO, TypeVar, cast
 
 from syncd.errors import SettingsProblem
 from syncd.host import logs, signals
@@ -16,7 +16,6 @@ from syncd.service.settings import Loaded, load
 from syncd.service.wire import Doors, House, open_house
 
 T = TypeVar("T")
-DRAINING: Final = "stopping after the page in hand; once more stops at once"
 
 
 class _StandardError:
@@ -40,11 +39,13 @@ def perform(
     told: Callable[[str], None] | None = None,
     doors: Doors | None = None,
     quiet: bool = True,
+    reloads: bool = False,
 ) -> T:
     """Open the house, do the job in it, close the house; raises what the job raises.
 
     `told` hears that a signal came; without it a signal ends the job at once, with KeyboardInterrupt. A `quiet` job has
-    a screen of its own: beside it, on a terminal, only trouble is worth a line."""
+    a screen of its own: beside it, on a terminal, only trouble is worth a line. One that `reloads` looks after SIGHUP
+    itself: it sets `house.reload_asked`."""
     loaded = config if isinstance(config, Loaded) else load(config)
     _refuse_nowhere(loaded)
     settings = loaded.settings.log
@@ -54,7 +55,7 @@ def perform(
 
     async def work() -> T:
         async with open_house(loaded, doors, redactor=redactor, watcher=watcher) as house:
-            return await _listening(house, job, told)
+            return await _listening(house, job, told, reloads=reloads)
 
     return asyncio.run(work())
 
@@ -69,14 +70,16 @@ def _refuse_nowhere(loaded: Loaded) -> None:
         )
 
 
-async def _listening(house: House, job: Callable[[House], Awaitable[T]], told: Callable[[str], None] | None) -> T:
+async def _listening(
+    house: House, job: Callable[[House], Awaitable[T]], told: Callable[[str], None] | None, *, reloads: bool
+) -> T:
     if told is None:
         return await job(house)
     task = asyncio.ensure_future(job(house))
     stopped = False
 
     def drain() -> None:
-        told(DRAINING)
+        told(house.drain_note)
         house.drain()
 
     def stop() -> None:
@@ -84,7 +87,7 @@ async def _listening(house: House, job: Callable[[House], Awaitable[T]], told: C
         stopped = True
         task.cancel()
 
-    with signals.watch(drain=drain, stop=stop):
+    with signals.watch(drain=drain, stop=stop, reload=house.reload_asked.set if reloads else None):
         try:
             return await task
         except asyncio.CancelledError:

@@ -10,7 +10,8 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from syncd.domain.shop import Shop, ShopState
-from syncd.errors import UsageProblem
+from syncd.domain.token import TokenPhase
+from syncd.errors import NeedsPerson, UsageProblem
 from syncd.ports import Disk, MirrorTx
 from syncd.service.wire import House
 from syncd.service.words import meant
@@ -154,17 +155,22 @@ async def pause(disk: Disk, name: str) -> Shop:
 
 
 async def resume(disk: Disk, name: str) -> Shop:
-    """End a pause: the shop is active again, or new where it was never authorised."""
-    return await _set_state(disk, name, None)
+    """End a pause, or set free a shop that was set aside, where nothing keeps it from working.
+
+    Raises NeedsPerson where a person must authorise it first."""
+    shop = await find(disk, name)
+    if shop.company_id is None:
+        return await _set_state(disk, name, ShopState.NEW)
+    tokens = await disk.state.run(lambda tx: tx.vault.load(shop.id))
+    if shop.state is ShopState.QUARANTINED and (tokens is None or tokens.phase is TokenPhase.DEAD):
+        why = shop.reason.partition(". ")[0] or "its grant is over"
+        raise NeedsPerson(f"shop {name} cannot go on: {why}", hint=f"syncd auth login {name}")
+    return await _set_state(disk, name, ShopState.ACTIVE)
 
 
-async def _set_state(disk: Disk, name: str, state: ShopState | None) -> Shop:
+async def _set_state(disk: Disk, name: str, state: ShopState) -> Shop:
     def save(tx: MirrorTx) -> Shop:
-        shop = pick(tx.books.shops(), name)
-        if state is None and shop.state is not ShopState.PAUSED:
-            return shop
-        resumed = ShopState.NEW if shop.company_id is None else ShopState.ACTIVE
-        changed = replace(shop, state=state or resumed)
+        changed = replace(pick(tx.books.shops(), name), state=state, reason="")
         tx.books.save_shop(changed)
         return changed
 

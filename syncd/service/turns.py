@@ -29,7 +29,7 @@ _PATIENCE: Final = 20
 """So many vain tries, and it is said that somebody else pushes."""
 
 
-class _Drained(Exception):
+class Drained(Exception):
     """The house drains while we wait for our turn."""
 
 
@@ -60,7 +60,7 @@ class Turns:
         try:
             async with self.turn() as worker:
                 return await worker.push(only=only)
-        except _Drained:
+        except Drained:
             ended_at, counts = self._hands.clock.now(), asdict(Tally())
             return Run(self._hands.shop.name, "push", "", "", Outcome.DRAINED, started_at, ended_at, counts)
 
@@ -69,7 +69,7 @@ class Turns:
         try:
             async with self.turn(afresh=True) as worker:
                 counts = await worker.scan()
-        except _Drained:
+        except Drained:
             return {}
         shop_id, before = self._hands.shop.id, self._hands.clock.now() - self._kept
         await self._hands.disk.mirror.run(lambda tx: tx.history.purge(shop_id, before))
@@ -80,7 +80,7 @@ class Turns:
         try:
             async with self.turn() as worker:
                 return await worker.notice()
-        except _Drained:
+        except Drained:
             return {}
 
     async def waiting(self) -> list[Change]:
@@ -105,7 +105,7 @@ class Turns:
 
     async def _wait(self, seconds: float) -> None:
         if self._hands.drain.is_set():
-            raise _Drained
+            raise Drained
         self._vain += 1
         if self._vain == _PATIENCE:
             self._hands.log.info("push.waits", shop=self._hands.shop.name, message="another process pushes")

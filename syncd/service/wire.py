@@ -12,11 +12,10 @@ from functools import cached_property
 from typing import Final
 
 import httpx
-import structlog
 
 from syncd.domain.budget import Bucket
 from syncd.domain.shop import Shop
-from syncd.engine.budget_transactions import BudgetRules, bucket_now
+from syncd.engine.budget_transactions import bucket_now
 from syncd.engine.budgeter import Budgeter
 from syncd.engine.hands import Hands
 from syncd.engine.hooks import Webhooking
@@ -27,23 +26,19 @@ from syncd.engine.pairs import Vault
 from syncd.engine.tokens import ShopTokens
 from syncd.engine.worker import ShopWorker
 from syncd.host.clock import SystemClock, SystemDice
-from syncd.host.keywatch import WatchedKeys
-from syncd.host.lock import BothLocks, ExchangeLocks
 from syncd.host.redaction import Redactor
-from syncd.host.spill import SpillFolder
-from syncd.ports import Alarm, Clock, Dice, ExchangeLock, Log, Sealer, Watcher
+from syncd.ports import Alarm, Clock, Dice, Watcher
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
 from syncd.service.exchange_errand import ChildErrand
-from syncd.service.hush import HushedExchange, HushedSealer
-from syncd.service.progress import BudgetedWatcher, LogWatcher
-from syncd.service.rules import enabled_resources, hook_rules, policies, pull_rules, push_rules, remote_settings
+from syncd.service.hush import HushedExchange
+from syncd.service.premises import SPILL, Premises
+from syncd.service.progress import BudgetedWatcher
 from syncd.service.settings import Loaded
 from syncd.service.turns import Turns, pushing_lock
 from syncd.store.disk import StoreDisk, open_disk
-from syncd.store.pglock import PostgresExchangeLocks
 
-SPILL: Final = "spill"
+DRAINING: Final = "stopping after the page in hand; once more stops at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,55 +64,29 @@ class Workplace:
     hands: Hands
     pusher: Turns
     webhooks: Webhooking
+    edition: int  # of the settings that it was built from
 
 
-class House:
+class House(Premises):
     """Everything put together. Build it with `open_house`."""
 
     def __init__(
         self, loaded: Loaded, doors: Doors, disk: StoreDisk, redactor: Redactor, watcher: Watcher | None
     ) -> None:
-        settings = loaded.settings
-        self.loaded = loaded
-        self.redactor = redactor
-        self.disk = disk
-        self.clock: Clock = doors.clock or SystemClock()
-        self.dice: Dice = doors.dice or SystemDice()
-        self.log: Log = structlog.get_logger("syncd")
-        self.rules = pull_rules(loaded)
-        self.push_rules = push_rules(loaded)
-        self.hook_rules = hook_rules(loaded)
-        self.policies = policies(loaded)
-        self.remote_settings = remote_settings(loaded)
-        self.budget_rules = BudgetRules(size=settings.budget.size, leak=settings.budget.leak_per_s)
-        self.resources = enabled_resources(loaded)
-        self.watcher: Watcher = watcher or LogWatcher(self.clock, self.log, settings.log.progress_every_s)
+        super().__init__(loaded, disk, redactor, doors.clock or SystemClock(), doors.dice or SystemDice(), watcher)
         self.outages = Outages(self.clock, self.log)
         self.draining = asyncio.Event()
+        self.drain_note = DRAINING
+        self.reload_asked = asyncio.Event()
         self._doors = doors
         self._places: dict[int, Workplace] = {}
 
+    def adopt(self, loaded: Loaded) -> None:
+        """Go by other settings from here on. A workplace follows when it is opened anew (`reopened`)."""
+        super().adopt(loaded)
+        self.__dict__.pop("endpoint", None)
+
     # --- the parts ------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def sealer(self) -> Sealer:
-        """The seal; the key is read when it is first needed. Raises KeyProblem."""
-        return HushedSealer(self.keys, self.redactor)
-
-    @cached_property
-    def keys(self) -> WatchedKeys:
-        """The sealing keys, as they are at each moment. Raises KeyProblem."""
-        return WatchedKeys(self.loaded.key_sources)
-
-    @cached_property
-    def lock(self) -> ExchangeLock:
-        """One exchange at a time: a file's lock, and on PostgreSQL the database's own lock as well.
-
-        The server's lock ends with the daemon; the file's is held on to by the process that exchanges."""
-        where, here = self.disk.address.state, ExchangeLocks(self.loaded.home, self.clock.sleep)
-        if where.get_backend_name() == "postgresql":
-            return BothLocks(here, PostgresExchangeLocks(where, self.clock.sleep))
-        return here
 
     @cached_property
     def errand(self) -> ChildErrand | None:
@@ -125,11 +94,6 @@ class House:
         if self._doors.wire is not None:
             return None
         return ChildErrand(lambda: self.keys.first, self.loaded.home / SPILL, self.remote_settings, self.clock)
-
-    @cached_property
-    def spill(self) -> SpillFolder:
-        """Where new pairs lie until the database has them."""
-        return SpillFolder(self.loaded.home / SPILL)
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -171,13 +135,21 @@ class House:
                 raise
         if self.draining.is_set():
             place.worker.drain.set()
-        else:
-            place.worker.drain.clear()
         return place
 
     async def worker(self, shop: Shop) -> ShopWorker:
         """The worker of a shop; see `place`."""
         return (await self.place(shop)).worker
+
+    async def reopened(self, shop: Shop) -> ShopWorker:
+        """The worker of a shop whose lanes were stopped, ready to begin anew by the settings of now."""
+        place = self._places.get(shop.id)
+        if place is not None and place.edition != self.edition:
+            await self._leave(self._places.pop(shop.id))
+        worker = await self.worker(shop)
+        if not self.draining.is_set():
+            worker.drain.clear()
+        return worker
 
     async def bucket(self, shop: Shop) -> Bucket:
         """How the call budget of a shop stands; before its first call, what the settings say."""
@@ -240,7 +212,7 @@ class House:
         webhooks = Webhooking.of(
             shop, remote.hooks, self.disk, self.clock, self.dice, self.log, self.sealer, self.hook_rules
         )
-        return Workplace(shop, tokens, budgeter, remote, worker, hands, pusher, webhooks)
+        return Workplace(shop, tokens, budgeter, remote, worker, hands, pusher, webhooks, self.edition)
 
     def _hands(self, shop: Shop, remote: ShopGateway, worker: ShopWorker) -> Hands:
         return Hands(

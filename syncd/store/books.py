@@ -16,6 +16,7 @@ from syncd.domain.cursor import Cursor, Feed, Walk
 from syncd.domain.ledger import Brake, Parked
 from syncd.domain.record import Broken
 from syncd.domain.shop import Shop, ShopState
+from syncd.store.bell import ring
 from syncd.store.guard import own_writes
 from syncd.store.rows import by, save
 from syncd.store.schema import BRAKES, CAPABILITIES, CURSORS, MIRROR, PARKED, SHOPS
@@ -49,6 +50,7 @@ class Books:
     def save_shop(self, shop: Shop) -> None:
         """Write a known shop anew."""
         self._connection.execute(update(SHOPS).where(SHOPS.c.id == shop.id).values(_shop_row(shop)))
+        ring(self._connection)
 
     def remove_shop(self, shop_id: int) -> None:
         """Forget a shop with all that is mirrored of it."""

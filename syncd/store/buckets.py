@@ -66,3 +66,17 @@ class Buckets:
         )
         rows = self._connection.exec_driver_sql(statement, (shop_id, since_hour))
         return [(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows]
+
+    def spent_by_all(self, since_hour: int) -> list[tuple[int, int, str, str, str, int, float]]:
+        """(shop, hour, job, class, word, calls, seconds waited) of every shop from that hour on."""
+        statement = (
+            f"SELECT {quoted(_ACCOUNT)} FROM sync_calls"  # noqa: S608
+            f' WHERE hour >= {self._dialect.mark} ORDER BY shop_id, hour, job, "class", word'
+        )
+        rows = self._connection.exec_driver_sql(statement, (since_hour,))
+        return [(row[0], row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows]
+
+    def purge(self, before_hour: int) -> int:
+        """Forget the accounts of earlier hours; returns how many."""
+        statement = f"DELETE FROM sync_calls WHERE hour < {self._dialect.mark}"  # noqa: S608
+        return int(self._connection.exec_driver_sql(statement, (before_hour,)).rowcount)

@@ -23,6 +23,7 @@ from syncd.ports import (
     MirrorTable,
     OutboxTable,
     PushJournal,
+    RequestTable,
     SealTable,
     VaultTable,
     WebhookTable,
@@ -42,6 +43,7 @@ from syncd.store.migrate import check, ensure_triggers
 from syncd.store.mirror import Mirror
 from syncd.store.outbox import Outbox
 from syncd.store.pushes import Pushes
+from syncd.store.requests import Requests
 from syncd.store.seals import Seals
 from syncd.store.state import Runs, Vault
 from syncd.store.webhooks import Webhooks
@@ -107,6 +109,11 @@ class MirrorTransaction:
     def leases(self) -> LeaseTable:
         """Who works which shop."""
         return Leases(self.connection, self._clock, simulated=self._simulated)
+
+    @property
+    def requests(self) -> RequestTable:
+        """What commands ask of the daemon."""
+        return Requests(self.connection)
 
 
 class StateTransaction:

@@ -1,17 +1,19 @@
-"""Hearing soon that people wrote into the mirror, without asking the tables again and again.
+"""Hearing soon that people wrote into the mirror, asked for something or paused a shop, without asking the tables again
+and again.
 
 SQLite counts foreign commits in `PRAGMA data_version`: a look at it costs microseconds, and only when it moved are the
 hints looked at. PostgreSQL's triggers notify a listening connection. On simulated time the same looks are made inline.
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import URL, PoolProxiedConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.errors import Retry, SettingsProblem
-from syncd.ports import Clock
+from syncd.ports import Clock, RequestTable
 from syncd.ports import Writer as Reader
 from syncd.store.database import House, Use, open_engine, sqlite_module
 from syncd.store.local import Local
@@ -34,6 +36,8 @@ class HasLocal(Protocol):
 
     @property
     def local(self) -> Local: ...
+    @property
+    def requests(self) -> RequestTable: ...
 
 
 class PollingSignal:
@@ -51,10 +55,11 @@ class PollingSignal:
         self._version = version
         self._seen: int | None = None
         self._told: dict[int, tuple[int, int]] = {}
+        self._news: Mapping[int, object] | None = None
         self._after = 0
 
     async def wait(self, timeout_s: float) -> list[int]:
-        """The shops that people wrote to, as soon as there are; none after `timeout_s` seconds."""
+        """The shops with news, as soon as there are; none after `timeout_s` seconds."""
         until = self._clock.monotonic() + timeout_s
         while not (shops := await self._fresh()):
             left = until - self._clock.monotonic()
@@ -71,15 +76,17 @@ class PollingSignal:
         if version is not None and version == self._seen:
             return []
         try:
-            found = await self._reader.run(lambda tx: tx.local.fresh(self._after))
+            found, news = await self._reader.run(lambda tx: (tx.local.fresh(self._after), tx.requests.news()))
         except (Retry, SettingsProblem):
             return []  # looked at again after the next pause
         self._seen = version
-        shops = [shop_id for shop_id, state in found.items() if self._told.get(shop_id) != state]
-        self._told = found
+        before = news if self._news is None else self._news
+        shops = {shop_id for shop_id, state in found.items() if self._told.get(shop_id) != state}
+        shops |= {shop_id for shop_id in news.keys() | before.keys() if news.get(shop_id) != before.get(shop_id)}
+        self._told, self._news = found, news
         if self._version is not None:
             self._after = max([self._after, *(place for _, place in found.values())])
-        return shops
+        return sorted(shops)
 
     def close(self) -> None:
         """Close what was opened for it."""

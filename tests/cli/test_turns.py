@@ -36,6 +36,7 @@ def test_two_houses_take_turns_and_a_drain_ends_the_wait(database: TestDatabase,
                     theirs.drain()
                     assert (await blocked).outcome is Outcome.DRAINED
                     theirs.draining.clear()
+                    await theirs.reopened(shop)
                     patient = group.create_task((await theirs.place(shop)).pusher.push())
                     await mine.clock.sleep(0.3)
                     assert not patient.done()

@@ -35,6 +35,10 @@ def test_calls_are_added_up(store: Store) -> None:
         (6, "pull", "backfill", "one", 1, 0.5),
     ]
     assert store.state(lambda tx: tx.budget.spent(1, 6)) == [(6, "pull", "backfill", "one", 1, 0.5)]
+    both = [(1, 6, "pull", "backfill", "one", 1, 0.5), (2, 6, "pull", "backfill", "list", 9, 0.0)]
+    assert store.state(lambda tx: tx.budget.spent_by_all(6)) == both
+    assert store.state(lambda tx: tx.budget.purge(6)) == 1
+    assert store.state(lambda tx: tx.budget.spent_by_all(0)) == both
 
 
 def test_many_takers_of_one_bucket_lose_no_grant(store: Store) -> None:

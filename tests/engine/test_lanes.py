@@ -21,6 +21,9 @@ class Busy:
         await asyncio.sleep(0)
         return True
 
+    def is_busy(self, _name: str) -> bool:
+        return False
+
     async def pull(self, _resources: object, *, quick: bool) -> list[Any]:
         self.at_once += 1
         self.most = max(self.most, self.at_once)

@@ -13,8 +13,8 @@ from typing import Final
 from syncd.domain.resources import BY_NAME
 from syncd.host.keyfile import read_key_file
 from syncd.host.spill import SpillFolder
+from syncd.service.premises import SPILL
 from syncd.service.settings import Loaded
-from syncd.service.wire import SPILL
 from syncd.simulator.shop import SimShop
 from tests.sim.chronicle import Chronicle
 from tests.sim.machine import Files

@@ -1,0 +1,115 @@
+"""Commands beside a daemon: a shop that a living daemon works is not worked by a command, which asks the daemon.
+
+The request is a row, and so is its answer. Whoever leaves loses nothing: the daemon goes on. When the daemon dies, the
+next one takes the request, and where none comes the command takes it back and does it itself.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from syncd.domain.lease import Kind
+from syncd.domain.request import Request
+from syncd.domain.shop import Shop
+from syncd.engine.costs import known_costs
+from syncd.engine.errands import Tell
+from syncd.ports import MirrorTx
+from syncd.service import answers, errands, jobs, shops
+from syncd.service.answers import Done
+from syncd.service.errands import Announce, Changes
+from syncd.service.jobs import Plan, Result, Wish
+from syncd.service.wire import House
+
+LOOK_S: Final = 0.2
+"""How often the answer is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job as a command was told to do it. `tell` hears how it goes on."""
+
+    job: str
+    wish: Wish
+    tell: Tell
+    announce: Announce | None = None
+    changes: Changes | None = None
+
+
+async def perform(house: House, order: Order) -> Done:
+    """Do it, or have it done by the daemons that work the shops. Raises UsageProblem."""
+    changes = order.changes
+    if changes is None:
+        jobs.wanted_resources(house, order.wish.resources)
+        chosen = await jobs.shops_of(house, order.wish)
+    else:
+        chosen = [await shops.find(house.disk, name) for name in changes]
+    held = await house.disk.reader.run(lambda tx: [shop for shop in chosen if is_held(tx, shop)])
+    if held and order.announce is not None:
+        order.announce([await _known_plan(house, order.wish, shop) for shop in held])
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_asked(house, order, shop)) for shop in held]
+        if len(held) < len(chosen):
+            tasks.append(group.create_task(_here(house, order, [shop for shop in chosen if shop not in held])))
+    done = Done()
+    for task in tasks:
+        done.join(task.result())
+    return done
+
+
+def is_held(tx: MirrorTx, shop: Shop) -> bool:
+    """Whether a living daemon works the shop."""
+    lease = tx.leases.load(shop.id)
+    return lease is not None and lease.kind is Kind.DAEMON and lease.lasts(tx.leases.now())
+
+
+async def _here(house: House, order: Order, chosen: Sequence[Shop]) -> Done:
+    wish = replace(order.wish, only=tuple(chosen))
+    changes = {shop.name: (order.changes or {}).get(shop.name, []) for shop in chosen}
+    return await errands.work(house, order.job, wish, changes, order.announce, order.tell)
+
+
+async def _known_plan(house: House, wish: Wish, shop: Shop) -> Plan:
+    """What the daemon's look will cost, as far as it is known without a call."""
+    resources, period, now = jobs.wanted_resources(house, wish.resources), house.rules.audit_period, house.clock.now()
+    costs = await house.disk.reader.run(
+        lambda tx: known_costs(tx, shop.id, resources, quick=wish.quick, audit_period=period, now=now)
+    )
+    calls = sum(cost.calls or 0 for cost in costs)
+    return Plan(shop.name, tuple(costs), calls, await jobs.budget_wait(house, shop, calls))
+
+
+async def _asked(house: House, order: Order, shop: Shop) -> Done:
+    """Leave a request, wait for its answer; where no daemon lives any more take it back and do it here."""
+    wish, now = errands.asked(order.wish, (order.changes or {}).get(shop.name, [])), house.clock.now()
+    who = f"syncd {order.job}, process {os.getpid()} on {socket.gethostname()}"
+    request = await house.disk.mirror.run(lambda tx: tx.requests.add(shop.id, order.job, wish, who, now))
+    house.drain_note = f"leaving; the daemon goes on with it: syncd status {shop.name}"
+    said = ""
+    while not house.draining.is_set():
+        found, held = await house.disk.reader.run(partial(_look, seq=request.seq, shop=shop))
+        if found is None:
+            return await _here(house, order, [shop])  # forgotten: as if it had never been asked
+        if found.ended_at is not None:
+            return answers.read(found.answer)
+        if not held and await house.disk.mirror.run(lambda tx: tx.requests.withdraw(request.seq)):
+            await order.tell(f"{shop.name}: no daemon works it any more, so it is done here")
+            return await _here(house, order, [shop])
+        if (words := _words(shop, found)) != said:
+            said = words
+            await order.tell(words)
+        await house.clock.sleep(LOOK_S)
+    return Done(Result(is_left=True))
+
+
+def _look(tx: MirrorTx, seq: int, shop: Shop) -> tuple[Request | None, bool]:
+    return tx.requests.load(seq), is_held(tx, shop)
+
+
+def _words(shop: Shop, request: Request) -> str:
+    if request.taken_at is None:
+        return f"{shop.name}: asked the daemon, which works this shop"
+    return f"{shop.name}: {request.answer or 'the daemon is at it'}"
