@@ -11,8 +11,9 @@ SyncdError                  message, hint (the next command), exit code
 │   ├── Throttled           the shop's call limit refused us (429)                                            75
 │   ├── LostAnswer          the request left and no whole answer came: a write is in doubt                    75
 │   ├── DatabaseBusy        the database is locked or away                                                    75
-│   └── DiskProblem         a file or database cannot be written (full, read-only, gone): a command ends with it;
-│                           what runs on waits until there is room again                                       1
+│   ├── DiskProblem         a file or database cannot be written (full, read-only, gone): a command ends with it;
+│   │                       what runs on waits until there is room again                                       1
+│   └── RowRefused          the database refuses a row: a constraint, trigger or limit; that record is parked 75
 ├── NotUnderstood           the shop answered something that is not the documented form; the page is skipped   1
 └── NeedsPerson             goes on only after somebody acted; the shop or resource waits                      3
     ├── GrantRevoked        the refresh token is refused: authorise again                                      3
@@ -89,6 +90,10 @@ class DiskProblem(Retry):
     """The disk is full, read-only or gone. Somebody has to see to it, and who waits meanwhile loses nothing."""
 
     exit_code = 1
+
+
+class RowRefused(Retry):
+    """The database refuses a row for what is in it, or for what is there already; the others are fine."""
 
 
 class NotUnderstood(SyncdError):

@@ -13,11 +13,13 @@ from syncd.domain.feeds import finds_changes, needs_look
 from syncd.domain.ledger import HintSource, Known
 from syncd.domain.record import Broken, Item, Page, Record, filled
 from syncd.domain.shop import Shop
+from syncd.engine.apart import apart
 from syncd.engine.discovery import order_of, trimmed_fields
 from syncd.engine.rules import PullRules
 from syncd.engine.sighting import Form, Scope, Seen
 from syncd.engine.take import Taken, take
 from syncd.engine.trip import Trip
+from syncd.errors import RowRefused
 from syncd.ports import Clock, Disk, Listing, MirrorTx, Remote
 
 
@@ -65,8 +67,8 @@ class Intake:
         seen, undecoded = self._decoded(trip, differs, ticket)
         scope = Scope(self._shop.id, trip.resource, trip.policy, self._clock.now())
 
-        def store(tx: MirrorTx) -> Taken:
-            taken = take(tx, scope, seen, [*broken, *undecoded])
+        def store(tx: MirrorTx, seen: Sequence[Seen], refused: Sequence[Broken] = ()) -> Taken:
+            taken = take(tx, scope, seen, [*broken, *undecoded, *refused])
             if same:
                 tx.ledger.sightings(self._shop.id, name, same, ticket)
                 tx.books.unpark(self._shop.id, name, [key for key in same if key in trip.parked])
@@ -74,7 +76,12 @@ class Intake:
                 tx.books.save_cursor(self._shop.id, name, cursor)
             return taken
 
-        taken = await self._disk.mirror.run(store)
+        try:
+            taken = await self._disk.mirror.run(lambda tx: store(tx, seen))
+        except RowRefused:
+            one_by_one, refused = await apart(self._disk, scope, seen)
+            taken = await self._disk.mirror.run(lambda tx: store(tx, (), refused))
+            taken = taken.with_(one_by_one)
         taken.tally.seen = 0  # counted per page already
         trip.tally.add(taken.tally)
         trip.tally.same += len(same)

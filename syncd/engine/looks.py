@@ -16,10 +16,11 @@ from syncd.domain.record import Broken, Record, filled
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.domain.shop import Shop
+from syncd.engine.apart import apart
 from syncd.engine.rules import PullRules
 from syncd.engine.sighting import Form, Scope, Seen
 from syncd.engine.take import bury, take
-from syncd.errors import NeedsPerson, NotUnderstood, Retry, SyncdError
+from syncd.errors import NeedsPerson, NotUnderstood, Retry, RowRefused, SyncdError
 from syncd.ports import Clock, Disk, Look, MirrorTx, Purpose, Remote
 
 READ_SOURCES = (
@@ -204,7 +205,7 @@ class Looker:
         broken = [a.broken for a in answers if a.broken]
         absent = [a for a in answers if a.is_absent]
 
-        def store(tx: MirrorTx) -> Tally:
+        def store(tx: MirrorTx, seen: Sequence[Seen], refused: Sequence[Broken] = ()) -> Tally:
             put_off = [a for a in answers if a.problem or (a in absent and not trusted)]
             # A record that cannot be taken now leaves its hint anew, with the date of the old one: so that a row that
             # somebody holds for hours does not cost call after call.
@@ -212,13 +213,19 @@ class Looker:
                 if answer in put_off or answer.hint.source is HintSource.STALE:
                     wait = self._rules.hint_patience_s * 2 ** min(answer.hint.attempts, 8)
                     tx.hints.put_off(self._shop.id, answer.hint.seq, now + timedelta(seconds=wait))
-            taken = take(tx, scope, seen, broken)
+            taken = take(tx, scope, seen, [*broken, *refused])
             taken.tally.gone += bury(tx, scope, [(a.hint.key, a.ticket) for a in absent]) if trusted else 0
             tx.hints.settle(self._shop.id, [a.hint.seq for a in answers if a not in put_off])
             tx.books.save_capabilities(self._shop.id, resource.name, caps)
             return taken.tally
 
-        tally.add(await self._disk.mirror.run(store))
+        try:
+            tally.add(await self._disk.mirror.run(lambda tx: store(tx, seen)))
+        except RowRefused:
+            one_by_one, refused = await apart(self._disk, scope, seen)
+            tally.add(await self._disk.mirror.run(lambda tx: store(tx, (), refused)))
+            for taken in one_by_one:
+                tally.add(taken.tally)
 
 
 def _widened(resource: Resource, caps: Capabilities, answers: Sequence[Answer]) -> Capabilities:

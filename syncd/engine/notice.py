@@ -4,10 +4,12 @@ saw."""
 from collections.abc import Iterator, Mapping, Sequence
 
 from syncd.domain.change import Touch
+from syncd.domain.record import Broken
 from syncd.domain.resource import Resource
 from syncd.domain.resources import BY_NAME, RESOURCES
 from syncd.engine.claim import Claim, brakes, claim
 from syncd.engine.hands import Hands
+from syncd.errors import RowRefused
 from syncd.ports import MirrorTx
 
 
@@ -29,7 +31,9 @@ class Noticer:
         braked = brakes(touched, live, self._hands.rules)
         waiting: set[tuple[str, int]] = set()
         while not self._hands.drain.is_set():
-            done = await self._hands.disk.mirror.run(lambda tx: self._claim_some(tx, braked, waiting, counts))
+            done, found = await self._batch(braked, waiting)
+            for outcome, rows in found.items():
+                counts[outcome] += rows
             if not done:
                 break
         if counts[Claim.HELD]:
@@ -38,17 +42,40 @@ class Noticer:
             )
         return counts
 
+    async def _batch(self, braked: frozenset[str], waiting: set[tuple[str, int]]) -> tuple[int, dict[Claim, int]]:
+        """Claim one batch. Where the database refuses a row of it, one by one: that row is parked."""
+        limit, run = self._hands.rules.claim_rows, self._hands.disk.mirror.run
+        try:
+            return await run(lambda tx: self._claim_some(tx, braked, waiting, limit))
+        except RowRefused:
+            pass
+        try:
+            return await run(lambda tx: self._claim_some(tx, braked, waiting, 1))
+        except RowRefused as problem:
+            why = problem.message
+        return await run(lambda tx: self._park_first(tx, waiting, why))
+
+    def _park_first(self, tx: MirrorTx, waiting: set[tuple[str, int]], why: str) -> tuple[int, dict[Claim, int]]:
+        """The row whose turn it is cannot be claimed: it is set aside, until it is touched again."""
+        shop_id, now = self._hands.shop.id, self._hands.clock.now()
+        for touch in self._fresh(tx, waiting, 1):
+            tx.local.settle(shop_id, touch.seqs)
+            tx.books.park(shop_id, touch.resource, [Broken(f"row_id={touch.row_id}", "", why)], now)
+        return 1, {Claim.REFUSED: 1}
+
+    def _fresh(self, tx: MirrorTx, waiting: set[tuple[str, int]], limit: int) -> list[Touch]:
+        touches = tx.local.touched(self._hands.shop.id, self._hands.clock.now(), limit + len(waiting))
+        return [each for each in touches if (each.resource, each.row_id) not in waiting][:limit]
+
     def _of(self, touched: Mapping[str, int]) -> list[tuple[str, Resource]]:
         return [(name, BY_NAME[name]) for name in touched]
 
     def _claim_some(
-        self, tx: MirrorTx, braked: frozenset[str], waiting: set[tuple[str, int]], counts: dict[Claim, int]
-    ) -> int:
-        """Claim one batch; returns how many rows of it were not seen in this pass before."""
-        hands = self._hands
-        limit = hands.rules.claim_rows + len(waiting)
-        touches = tx.local.touched(hands.shop.id, hands.clock.now(), limit)
-        fresh = [each for each in touches if (each.resource, each.row_id) not in waiting]
+        self, tx: MirrorTx, braked: frozenset[str], waiting: set[tuple[str, int]], limit: int
+    ) -> tuple[int, dict[Claim, int]]:
+        """Claim one batch; returns how many rows of it were not seen in this pass before, and how they came out."""
+        hands, counts = self._hands, dict.fromkeys(Claim, 0)
+        fresh = self._fresh(tx, waiting, limit)
         for name in dict.fromkeys(each.resource for each in fresh):
             resource = hands.resources.get(name) or BY_NAME[name]
             mine = [each for each in fresh if each.resource == name]
@@ -56,7 +83,7 @@ class Noticer:
                 counts[outcome] += 1
                 if outcome is Claim.WAITS:
                     waiting.add((name, touch.row_id))
-        return len(fresh)
+        return len(fresh), counts
 
     def _claim_of(
         self, tx: MirrorTx, resource: Resource, touches: Sequence[Touch], *, braked: bool

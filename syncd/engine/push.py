@@ -16,7 +16,7 @@ from syncd.domain.run import Tally
 from syncd.engine.creating import Creator
 from syncd.engine.hands import BULK, URGENT, Hands, Ways
 from syncd.engine.sending import Sender
-from syncd.errors import LostAnswer, NotUnderstood, Rejected, RemoteDown, Retry, SyncdError
+from syncd.errors import LostAnswer, NotUnderstood, Rejected, RemoteDown, Retry, RowRefused, SyncdError
 from syncd.ports import MirrorTx
 
 _WAITING = 1000
@@ -98,6 +98,10 @@ class Pusher:
                     return await self._creator.create(resource, change, caps, tally, ways)
                 case Verb.DELETE:
                     return await self._sender.delete(resource, change, caps, tally, ways)
+        except RowRefused as problem:
+            tally.parked += 1
+            await self._park(change, problem.message)
+            return False
         except Rejected as problem:
             tally.parked += 1
             await self._park(change, f"the shop refused it: {problem.message}")

@@ -28,6 +28,15 @@ class Taken:
     moved_under_stamp: tuple[str, ...] = ()  # changed although the stamp stood still
     changed: tuple[tuple[str, datetime | None], ...] = ()  # keys that changed, with their new stamps
 
+    def with_(self, others: "Sequence[Taken]") -> "Taken":
+        """All of it together."""
+        tally, moved, changed = Tally(), self.moved_under_stamp, self.changed
+        for each in (self, *others):
+            tally.add(each.tally)
+        for each in others:
+            moved, changed = moved + each.moved_under_stamp, changed + each.changed
+        return Taken(tally, moved, changed)
+
 
 def take(tx: MirrorTx, scope: Scope, seen: Sequence[Seen], broken: Sequence[Broken] = ()) -> Taken:
     """Reconcile observations with base and mirror, and write what follows; park what is broken.

@@ -50,7 +50,15 @@ class Dialect(Hashable, Protocol):
         ...
 
     def new_ids(self, connection: Connection, table: str, count: int) -> Sequence[int]:
-        """Reserve row ids that were never used before, rising."""
+        """Reserve row ids that are not in use, rising; never used before, unless people chose some by hand."""
+        ...
+
+    def cannot_read(self, error: Exception) -> bool:
+        """Whether the driver says that it cannot turn a value that people stored into one of its own."""
+        ...
+
+    def read_as_text(self, connection: Connection, statement: str, parameters: Row) -> Sequence[Any]:
+        """The rows all the same, with what the driver cannot read in a form that no kind has."""
         ...
 
 
@@ -82,9 +90,23 @@ class Sqlite:
             connection.exec_driver_sql(statement, list(rows))
 
     def new_ids(self, connection: Connection, table: str, count: int) -> Sequence[int]:
-        found = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).scalar()
-        last = int(found or 0)
+        # A number that somebody gave to a row by UPDATE is not in the sequence.
+        highest = f'SELECT max(row_id) FROM "{table}"'  # noqa: S608
+        given = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+        wanted = f"SELECT max(coalesce(({given}), 0), coalesce(({highest}), 0))"
+        last = int(connection.exec_driver_sql(wanted, (table,)).scalar_one())
         return range(last + 1, last + 1 + count)
+
+    def cannot_read(self, error: Exception) -> bool:
+        return "Could not decode to UTF-8" in str(error)
+
+    def read_as_text(self, connection: Connection, statement: str, parameters: Row) -> Sequence[Any]:
+        raw: Any = connection.connection.driver_connection
+        usual, raw.text_factory = raw.text_factory, _text_or_bytes
+        try:
+            return connection.exec_driver_sql(statement, parameters).fetchall()
+        finally:
+            raw.text_factory = usual
 
 
 class Postgres:
@@ -118,10 +140,40 @@ class Postgres:
                 cursor.executemany(statement, rows)
 
     def new_ids(self, connection: Connection, table: str, count: int) -> Sequence[int]:
-        rows = connection.exec_driver_sql(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'row_id')) FROM generate_series(1, %s)", (table, count)
-        )
-        return sorted(row[0] for row in rows)
+        free: list[int] = []
+        while len(free) < count:
+            rows = connection.exec_driver_sql(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'row_id')) FROM generate_series(1, %s)",
+                (table, count - len(free)),
+            )
+            new = [row[0] for row in rows]
+            there = f'SELECT row_id FROM "{table}" WHERE row_id = ANY(%s)'  # noqa: S608
+            taken = {row[0] for row in connection.exec_driver_sql(there, (new,))}  # OVERRIDING SYSTEM VALUE
+            free += [number for number in new if number not in taken]
+        return sorted(free)
+
+    def cannot_read(self, error: Exception) -> bool:
+        return type(getattr(error, "orig", error)).__name__ == "DataError" and not _state(error)
+
+    def read_as_text(self, connection: Connection, statement: str, parameters: Row) -> Sequence[Any]:
+        from psycopg.types.string import TextLoader  # noqa: PLC0415  slow to load, and SQLite does without
+
+        with _cursor(connection) as cursor:
+            for kind in ("timestamptz", "timestamp", "date"):  # infinity, and years that Python has not
+                cursor.adapters.register_loader(kind, TextLoader)
+            cursor.execute(statement, parameters)
+            return list(cursor.fetchall())
+
+
+def _state(error: Exception) -> str | None:
+    return getattr(getattr(error, "orig", error), "sqlstate", None)
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _cursor(connection: Connection) -> Any:

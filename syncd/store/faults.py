@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from syncd.errors import DatabaseBusy, DiskProblem, SchemaProblem, SettingsProblem, SyncdError
+from syncd.errors import DatabaseBusy, DiskProblem, RowRefused, SchemaProblem, SettingsProblem, SyncdError
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 UPGRADE = "Bring the database to the newest revision: syncd db upgrade"
 _BUSY = "Another program holds the database; it is tried again by itself. See who: syncd doctor"
 _DISK = "Look at free space and permissions, then: syncd doctor"
+_ROW = "A constraint, index or trigger of your own may stand in its way. See what is parked: syncd status"
 _ADDRESS = "Check database.url (SYNCD_DATABASE_URL), then: syncd db check"
 
 _SQLITE: tuple[tuple[str, type[SyncdError], str], ...] = (
@@ -36,6 +37,9 @@ _SQLITE: tuple[tuple[str, type[SyncdError], str], ...] = (
     ("has no column", SchemaProblem, UPGRADE),
 )
 
+#: A constraint or a RAISE of somebody's trigger; a value that is too large.
+_SQLITE_ROW = {"IntegrityError", "DataError"}
+
 # SQLSTATE prefixes, the longer ones first.
 _POSTGRES: tuple[tuple[str, type[SyncdError], str], ...] = (
     ("55P03", DatabaseBusy, _BUSY),  # lock_timeout
@@ -46,6 +50,12 @@ _POSTGRES: tuple[tuple[str, type[SyncdError], str], ...] = (
     ("53", DatabaseBusy, _BUSY),  # out of connections or memory
     ("08", DatabaseBusy, _BUSY),  # connection lost
     ("25006", DiskProblem, _DISK),  # read-only
+    ("25P", DatabaseBusy, _BUSY),  # idle too long inside a transaction, and what follows
+    ("22", RowRefused, _ROW),  # out of range, not of this type, a NUL character
+    ("23", RowRefused, _ROW),  # a constraint
+    ("44", RowRefused, _ROW),  # a view's own check
+    ("54", RowRefused, _ROW),  # too long for an index
+    ("P0", RowRefused, _ROW),  # a trigger of somebody raises
     ("58", DiskProblem, _DISK),
     ("42P01", SchemaProblem, UPGRADE),
     ("42703", SchemaProblem, UPGRADE),
@@ -57,7 +67,7 @@ _POSTGRES: tuple[tuple[str, type[SyncdError], str], ...] = (
 
 
 class StatementRefused(RuntimeError):
-    """The database refuses a statement: a bug of syncd. Tells no values; PostgreSQL's own text would tell the row."""
+    """The database does not take a statement: a bug of syncd. Tells no values; PostgreSQL's own text would."""
 
 
 @contextmanager
@@ -101,7 +111,15 @@ def _translated(error: BaseException | None) -> SyncdError | None:
         for words, kind, hint in _SQLITE:
             if words in str(error):
                 return kind(f"the database says: {error}", hint=hint)
+        if type(error).__name__ in _SQLITE_ROW:
+            return RowRefused(f"the database says: {error}", hint=_ROW)
     return None
+
+
+def _unvalued(error: "psycopg.Error") -> str:
+    """Why a row is refused, without what is in it."""
+    what = error.diag.constraint_name or error.diag.column_name or error.diag.table_name
+    return f"the database refuses the row: {type(error).__name__}{f' ({what})' if what else ''}"
 
 
 def _from_postgres(error: "psycopg.Error") -> SyncdError | None:
@@ -110,7 +128,9 @@ def _from_postgres(error: "psycopg.Error") -> SyncdError | None:
     text = _primary(error)
     for prefix, kind, hint in _POSTGRES:
         if error.sqlstate and error.sqlstate.startswith(prefix):
-            return kind(f"the database says: {text}", hint=hint)
+            return kind(_unvalued(error) if kind is RowRefused else f"the database says: {text}", hint=hint)
+    if isinstance(error, psycopg.DataError):
+        return RowRefused(_unvalued(error), hint=_ROW)
     if error.sqlstate or not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return None
     # A connection that never stood has no SQLSTATE, only words.

@@ -100,6 +100,12 @@ class Reading:
         among = self._dialect.among
         there = f'SELECT row_id FROM "{self._known.parent.table}" WHERE {among("row_id")}'  # noqa: S608
         held = {row[0] for row in self._rows(there, (listed,))} - rows.keys()
+        # Of a row that somebody deleted there is base alone to hold: else two of us would decide about it at once.
+        twin = f'SELECT row_id FROM "{self._known.parent.twin}" WHERE {among("row_id")}'  # noqa: S608
+        bare = {row[0] for row in self._rows(twin, (listed,))} - rows.keys() - held
+        if bare:
+            mine = self._rows(f"{twin} ORDER BY row_id{self._dialect.hold}", (self._dialect.listed(sorted(bare)),))
+            held |= bare - {row[0] for row in mine}
         for name, (_, sheet) in self._known.children.items():
             there = f'SELECT row_id, parent_row_id FROM "{sheet.table}" WHERE {among("parent_row_id")}'  # noqa: S608
             taken = {element.row_id for lists in elements.values() for element in lists.get(name, ())}
@@ -107,7 +113,12 @@ class Reading:
         return held
 
     def _rows(self, statement: str, parameters: Row) -> Sequence[Any]:
-        return self._connection.exec_driver_sql(statement, parameters).fetchall()
+        try:
+            return self._connection.exec_driver_sql(statement, parameters).fetchall()
+        except Exception as error:
+            if not self._dialect.cannot_read(error):
+                raise
+            return self._dialect.read_as_text(self._connection, statement, parameters)
 
 
 def _lists(known: Family, found: Mapping[str, Sequence[Element]]) -> dict[str, tuple[Element, ...]]:

@@ -104,6 +104,8 @@ def _flag(found: Any) -> bool:
 
 def _decimal(found: Any) -> Decimal:
     if isinstance(found, Decimal):
+        if not found.is_finite():
+            raise Unreadable(str(found))
         return found
     if isinstance(found, bool) or not isinstance(found, int | float):
         raise Unreadable(repr(found)[:80])
@@ -116,10 +118,14 @@ def _decimal(found: Any) -> Decimal:
     return value
 
 
+def _no_json(word: str) -> Any:
+    raise ValueError(word)
+
+
 def _json(found: Any) -> Any:
     try:
-        return json.loads(_text(found))
-    except ValueError:
+        return json.loads(_text(found), parse_constant=_no_json)
+    except (ValueError, RecursionError):
         raise Unreadable(str(found)[:80]) from None
 
 

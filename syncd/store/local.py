@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Select, and_, case, func, literal, or_, select, update
 
 from syncd.domain.change import Rekeyed, Touch
 from syncd.domain.ledger import HintSource, Images
@@ -46,7 +46,9 @@ class Local:
         self._connection.execute(update(HINTS).where(*fresh, named).values(left_at=at))
         seqs = func.aggregate_strings(func.cast(_H.seq, HINTS.c.resource.type), ",")
         edits = func.sum(case((_H.source == HintSource.LOCAL.value, 1), else_=0))
-        wanted = _waiting(shop_id, _H.resource, _ROW, func.max(_H.left_at, type_=_H.left_at.type), seqs, edits)
+        # On PostgreSQL people may commit more hints between these two statements: those are noticed now as well.
+        left_at = func.coalesce(_H.left_at, literal(at, _H.left_at.type))
+        wanted = _waiting(shop_id, _H.resource, _ROW, func.max(left_at, type_=_H.left_at.type), seqs, edits)
         ordered = wanted.group_by(_H.resource, _ROW).order_by(func.min(_H.left_at), func.min(_H.seq)).limit(limit)
         return [
             Touch(resource, row_id, last_at, tuple(sorted(map(int, seqs.split(",")))), edits > 0)

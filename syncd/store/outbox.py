@@ -20,6 +20,7 @@ from syncd.store.schema import OUTBOX, REFUSALS, REFUSED_EDITS
 _O = OUTBOX.c
 _COLUMNS = tuple(field.name for field in fields(Change))
 _TURNED = tuple(field.name for field in fields(Turned))
+_STATES = {state.value: state for state in ChangeState}
 #: Those that the daemon works on by itself, without a person.
 _MOVING = (ChangeState.READY.value, ChangeState.IN_DOUBT.value)
 
@@ -133,7 +134,7 @@ def _change(row: Mapping[Any, Any]) -> Change:
         **dict(row)
         | {
             "verb": Verb(row["verb"]),
-            "state": ChangeState(row["state"]),
+            "state": _STATES.get(row["state"], ChangeState.PARKED),  # people may write here
             "patch": read_patch(resource, row["patch"]),
             "frozen": None if row["frozen"] is None else read_record(resource, row["frozen"]),
             "base": None if row["base"] is None else read_record(resource, row["base"]),

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from syncd.domain.change import Change, ChangeState, HistoryLine, Origin, Rekeyed, Verb
+from syncd.domain.change import Change, ChangeState, HistoryLine, Origin, Rekeyed, Touch, Verb
 from syncd.domain.ledger import HintSource, Images, Known
 from syncd.domain.patch import Patch
 from syncd.domain.record import Element, Record
 from syncd.domain.resources import CUSTOMERS, ORDERS
+from syncd.store.disk import MirrorTransaction
 from tests.contract.conftest import AT, Store
 
 MakeStore = Callable[[str], Store]
@@ -381,3 +383,21 @@ def test_a_row_that_a_person_gave_to_another_shop_is_still_the_first_ones(store:
     assert write(store, before, before.base, before.base).unreadable == {}
     new = typed(store, None, shop_id=2)
     assert load(store, new) == Images(new, None, None)
+
+
+def test_a_hint_that_is_committed_while_hints_are_stamped_is_noticed_with_them(
+    make_store: MakeStore,
+) -> None:
+    store = make_store("postgresql")
+    (row,) = put(store, 1)
+
+    def noticed(tx: MirrorTransaction) -> list[Touch]:
+        def people_are_quick(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("UPDATE sync_hints"):
+                store.people("UPDATE orders SET notes = 'quick'")
+
+        event.listen(tx.connection, "after_cursor_execute", people_are_quick)
+        return tx.local.touched(1, AT, 10)
+
+    [touch] = store.write(noticed)
+    assert (touch.row_id, touch.last_at, touch.edited) == (row, AT, True)

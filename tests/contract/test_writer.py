@@ -209,7 +209,7 @@ def test_on_sqlite_a_full_disk_and_a_broken_file_are_disk_problems(make_store: C
 def test_values_stay_out_of_error_texts(store: Store) -> None:
     with pytest.raises(Exception, match=r"(?i)null") as caught:
         store.state(
-            lambda tx: tx._connection.execute(
+            lambda tx: tx.connection.execute(
                 text("INSERT INTO sync_tokens (shop_id, generation, phase, access) VALUES (1, NULL, 'ready', :secret)"),
                 {"secret": "sealed-secret"},
             )
