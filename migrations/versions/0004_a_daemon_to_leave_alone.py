@@ -61,6 +61,7 @@ def _mirror() -> None:
 
 
 def _state() -> None:
+    op.add_column("sync_tokens", sa.Column("home", sa.Text(), nullable=False, server_default=""))
     _keyed(
         "sync_webhook_doors",
         "shop_id int",

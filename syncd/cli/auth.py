@@ -1,20 +1,30 @@
 """`syncd auth`: the grant of a shop's owner."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from syncd.cli import screen
-from syncd.cli.options import ShopName, common, examples
+from syncd.cli.options import ShopName, ShopNameMaybe, common, examples
+
+if TYPE_CHECKING:
+    from syncd.service.health import Grant
+
+_COLOURS = {"fine": "green", "over": "red", "copy": "red"}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Authorisation: url, login, show, refresh.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Authorisation: url, login, show, refresh, rekey. Alone it shows how all grants stand.",
+        invoke_without_command=True,
+        callback=_all,
+    )
     group.command("url", epilog=examples("syncd auth url demo"))(url)
     group.command("login", epilog=examples("syncd auth login demo"))(login)
-    group.command("show", epilog=examples("syncd auth show demo"))(show)
+    group.command("show", epilog=examples("syncd auth show", "syncd auth show demo"))(show)
     group.command("refresh", epilog=examples("syncd auth refresh demo"))(refresh)
     group.command("rekey", epilog=examples("syncd auth rekey", "syncd auth rekey --drop-old"))(rekey)
     app.add_typer(group, name="auth")
@@ -61,20 +71,58 @@ def _ask(address: str) -> None:
     screen.note("that it was sent to with: syncd auth login NAME --redirected -")
 
 
-def show(ctx: typer.Context, name: ShopName) -> None:
-    """Show age, scopes and state of the stored tokens; never the tokens."""
+def _all(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        show(ctx)
+
+
+def show(ctx: typer.Context, name: ShopNameMaybe = None) -> None:
+    """Show how grants stand: phase, ages, health, what to do; never the tokens. Exit code 3 if one needs a person."""
+    from syncd.service import grants
+    from syncd.service.health import grants as all_grants
+    from syncd.service.session import perform
+
+    if name is not None:
+        _print(perform(common(ctx).config, lambda house: grants.facts(house, name)))
+        return
+    found = perform(common(ctx).config, all_grants)
+    if not found:
+        screen.say("There is no shop yet.")
+        screen.next_step("syncd shop add NAME --base-url URL --client-id ID")
+        return
+    columns = ("shop", "state", "tokens", "generation", "exchanged", "access lasts", "health")
+    screen.say(screen.table(columns, [_row(grant) for grant in found]))
+    for grant in found:
+        if grant.command:
+            screen.say(Text.assemble(("  ! ", "bold red"), f"{grant.shop.name}: {grant.said}"))
+            screen.say(Text.assemble("    ", ("Next: ", "bold"), grant.command))
+    if any(grant.needs_person for grant in found):
+        raise typer.Exit(3)
+
+
+def _row(grant: "Grant") -> tuple[object, ...]:
+    from syncd.service.health import exchanged, lasts
+
+    tokens, state = grant.tokens, grant.shop.state.value
+    health = Text(grant.word, style=_COLOURS.get(grant.word, "yellow"))
+    if tokens is None:
+        return (grant.shop.name, state, "-", "-", "-", "-", health)
+    ages = exchanged(tokens), lasts(tokens.expires_in_s)
+    return (grant.shop.name, state, tokens.phase.value, str(tokens.generation), *ages, health)
+
+
+def refresh(
+    ctx: typer.Context,
+    name: ShopName,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="This copy takes the grant over: the other installation is gone for good.")
+    ] = False,
+) -> None:
+    """Exchange the tokens now. A shop that was set aside for its tokens goes on if that succeeds."""
     from syncd.service import grants
     from syncd.service.session import perform
 
-    _print(perform(common(ctx).config, lambda house: grants.facts(house, name)))
-
-
-def refresh(ctx: typer.Context, name: ShopName) -> None:
-    """Exchange the tokens now."""
-    from syncd.service import grants
-    from syncd.service.session import perform
-
-    _print(perform(common(ctx).config, lambda house: grants.refresh(house, name)))
+    _print(perform(common(ctx).config, lambda house: grants.refresh(house, name, adopt=adopt)))
 
 
 def rekey(

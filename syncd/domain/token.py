@@ -35,7 +35,8 @@ class TokenSet:
 class SealedTokens:
     """A token row as stored: both tokens sealed, the rest in clear so that ages can be shown without the key.
 
-    `replayed` is True once the old refresh token was tried the one more time that a crash allows.
+    `replayed` is True once the old refresh token was tried the one more time that a crash allows. `home` names the
+    installation that stored the pair: a copy of it must not spend the token.
     """
 
     shop_id: int
@@ -48,3 +49,15 @@ class SealedTokens:
     started_at: datetime | None = None
     replayed: bool = False
     reason: str = ""
+    home: str = ""
+
+
+def is_same_home(stored: str, here: str) -> bool:
+    """Whether tokens that were stored at home `stored` belong to the installation that is `here`.
+
+    What was stored before homes were noted belongs to whoever finds it. A home with three parts is a file's: its id,
+    and its number and date of change, of which one may change."""
+    if not stored or stored == here:
+        return True
+    (one, *before), (other, *now) = stored.split(":"), here.split(":")
+    return one == other and any(a == b for a, b in zip(before, now, strict=False))

@@ -58,6 +58,7 @@ def sealed_pair(granted: Granted, order: Order, sealer: Sealer) -> SealedTokens:
         refresh=seal(sealer, order.shop.id, "refresh", granted.refresh, order.generation),
         issued_at=order.begun_at,
         expires_at=order.begun_at + timedelta(seconds=min(max(_LIFETIME_LEAST_S, told_s), _LIFETIME_MOST_S)),
+        home=order.home,
     )
 
 

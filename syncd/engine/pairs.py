@@ -16,7 +16,7 @@ from syncd.domain.token import SealedTokens, TokenSet
 from syncd.engine.errand import DeskErrand, seal
 from syncd.engine.vault_transactions import forget, load, store
 from syncd.errors import DatabaseBusy, DiskProblem, SchemaProblem
-from syncd.ports import Clock, Dice, Exchange, ExchangeLock, Log, Sealer, Spill, StateTx, Writer
+from syncd.ports import Clock, Dice, Exchange, ExchangeLock, Home, Log, Sealer, Spill, StateTx, Writer
 from syncd.ports.errand import Errand, Fetched
 
 _EVERY_GENERATION: Final = 2**62
@@ -50,7 +50,7 @@ class TokenRules:
 class Vault:
     """What a rotation works with: the token endpoint, the rows, the seal, the spill and the lock.
 
-    `errand` None exchanges in this process."""
+    `errand` None exchanges in this process, `home` None asks nobody where we are."""
 
     exchange: Exchange
     state: Writer[StateTx]
@@ -58,6 +58,7 @@ class Vault:
     spill: Spill
     lock: ExchangeLock
     errand: Errand | None = None
+    home: Home | None = None
 
 
 class Pairs:
@@ -78,6 +79,10 @@ class Pairs:
         """Return the row as it is stored."""
         return await self._vault.state.run(partial(load, shop_id=self._shop.id))
 
+    async def here(self) -> str:
+        """Return which installation this is."""
+        return "" if self._vault.home is None else await self._vault.home.here()
+
     async def forget(self) -> None:
         """Remove the row and what is spilled."""
         await self._vault.state.run(partial(forget, shop_id=self._shop.id))
@@ -87,18 +92,26 @@ class Pairs:
         """Make sure that sealing works, before anything is spent. Raises KeyProblem."""
         seal(self._vault.sealer, self._shop.id, "probe", Secret(""), generation)
 
-    async def take_in_spill(self) -> None:
-        """Store the pair that the database could not take at the time; a newer generation wins over any phase."""
+    async def newest(self) -> SealedTokens | None:
+        """Return the row, after storing the spilled pair over it if that is newer, whatever the row's phase.
+
+        It is newer where the database could not take it at the time, and where the database was set back since."""
+        row = await self.row()
         for spilled in self._vault.spill.rows():
-            if spilled.shop_id == self._shop.id:
-                standing = await self._vault.state.run(partial(store, fresh=spilled))
-                if standing == spilled:
-                    self._log.info("vault.taken_in", shop=self._shop.name, generation=spilled.generation)
-                self._emptied(spilled)
+            if spilled.shop_id != self._shop.id:
+                continue
+            if row is None or spilled.generation > row.generation:
+                row = await self._vault.state.run(partial(store, fresh=spilled))
+                self._log.info("vault.taken_in", shop=self._shop.name, generation=row.generation)
+            elif spilled.generation < row.generation:
+                self._emptied(spilled)  # another machine has exchanged since
+        return row
 
     async def keep(self, fetched: Fetched) -> SealedTokens:
         """Store a new pair; return the row that stands. One that is not spilled is in memory only: it is tried until
-        spill or database has it."""
+        spill or database has it.
+
+        It stays in the spill until the next one comes: so it is there although the database may be set back."""
         fresh, is_spilled, attempt = fetched.row, fetched.is_spilled, 0
         if is_spilled and self.errand.outlives:
             self.calm.set()
@@ -109,7 +122,6 @@ class Pairs:
                 self.calm.set()
             rules = self._rules
             await self._clock.sleep(delay(attempt, rules.store_base_s, rules.store_max_s, self._dice.random()))
-        self._emptied(fresh)
         self._log.info("vault.exchanged", shop=self._shop.name, generation=standing.generation)
         return standing
 
@@ -138,7 +150,7 @@ class Pairs:
         try:
             self._vault.spill.forget(stored.shop_id, stored.generation)
         except DiskProblem as error:
-            # Harmless: the database holds this generation, and takes in only newer ones.
+            # Harmless: the database holds a newer generation, and takes in only newer ones.
             self._log.warning("vault.spill_stays", shop=self._shop.name, reason=error.message)
 
     def unseal(self, row: SealedTokens, field: str, sealed: str) -> Secret:

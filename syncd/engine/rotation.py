@@ -12,7 +12,7 @@ from functools import partial
 
 from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
-from syncd.domain.token import SealedTokens, TokenPhase, TokenSet
+from syncd.domain.token import SealedTokens, TokenPhase, TokenSet, is_same_home
 from syncd.engine.pairs import Pairs, TokenRules, Vault
 from syncd.engine.vault_transactions import begin, bury, withdraw
 from syncd.errors import (
@@ -49,33 +49,36 @@ class Rotation:
         row = await self._pairs.row()
         return None if row is None or row.phase is TokenPhase.DEAD else self._pairs.open(row)
 
-    async def renewed(self, is_good: Callable[[TokenSet], bool], *, patient: bool) -> TokenSet:
+    async def renewed(self, is_good: Callable[[TokenSet], bool], *, patient: bool, adopt: bool = False) -> TokenSet:
         """Return the stored pair if it is good (somebody else may have renewed it), else exchange it for the next.
 
-        An impatient caller does not wait for the moment when an interrupted exchange may be tried again.
+        An impatient caller does not wait for the moment when an interrupted exchange may be tried again. `adopt` spends
+        a token that another installation stored.
 
         Raises:
-            GrantRevoked: the shop refuses the refresh token, or there is none.
+            GrantRevoked: the shop refuses the refresh token, there is none, or it is another installation's.
             RemoteDown: the token was not spent; try again later.
             LostAnswer: nobody knows whether it was; it is tried once more after `exchange_s`.
         """
         async with self._vault.lock.hold(self._shop.id) as held:
-            await self._pairs.take_in_spill()
-            row = await self._living_row()
+            row = self._living(await self._pairs.newest())
+            home = await self._at_home(row, adopt=adopt)
             if row.phase is TokenPhase.EXCHANGING:
                 await self._wait_out(row, patient=patient)
             elif is_good(tokens := self._pairs.open(row)):
                 return tokens
-            return await self._exchanged(row, held)
+            return await self._exchanged(row, held, home)
 
     async def settled(self) -> None:
         """Take in what the spill holds, and settle an exchange that a crash left open. Raises as `renewed` does."""
         async with self._vault.lock.hold(self._shop.id) as held:
-            await self._pairs.take_in_spill()
-            row = await self._pairs.row()
-            if row is not None and row.phase is TokenPhase.EXCHANGING:
+            row = await self._pairs.newest()
+            if row is None or row.phase is TokenPhase.DEAD:
+                return
+            home = await self._at_home(row)
+            if row.phase is TokenPhase.EXCHANGING:
                 await self._wait_out(row, patient=True)
-                await self._exchanged(row, held)
+                await self._exchanged(row, held, home)
 
     async def first(self, code: Secret) -> TokenSet:
         """Exchange the code of a callback, which is a refresh token, and store the pair over whatever was there.
@@ -84,15 +87,15 @@ class Rotation:
         must not cost the pair that still works.
         """
         async with self._vault.lock.hold(self._shop.id) as held:
-            await self._pairs.take_in_spill()
-            row = await self._pairs.row()
+            row = await self._pairs.newest()
             generation = 1 if row is None else row.generation + 1
             self._pairs.probe(generation)
+            home = await self._pairs.here()
             await self._pairs.errand.ready()
             self.calm.clear()
             try:
                 try:
-                    fetched = await self._pairs.errand.run(self._order(code, generation), held)
+                    fetched = await self._pairs.errand.run(self._order(code, generation, home), held)
                 except GrantRevoked as error:
                     raise GrantRevoked("the shop refuses this authorisation code", hint=self._hint) from error
                 return self._pairs.open(await self._pairs.keep(fetched))
@@ -104,13 +107,25 @@ class Rotation:
         async with self._vault.lock.hold(self._shop.id):
             await self._pairs.forget()
 
-    async def _living_row(self) -> SealedTokens:
-        row = await self._pairs.row()
+    def _living(self, row: SealedTokens | None) -> SealedTokens:
         if row is None:
             raise GrantRevoked(f"shop {self._shop.name} is not authorised yet", hint=self._hint)
         if row.phase is TokenPhase.DEAD:
             raise GrantRevoked(row.reason, hint=self._hint)
         return row
+
+    async def _at_home(self, row: SealedTokens, *, adopt: bool = False) -> str:
+        """Return which installation this is, if the pair is its own. Two that share a pair would spend each other's
+        tokens, and the shop would end the grant of both."""
+        home = await self._pairs.here()
+        if not adopt and not is_same_home(row.home, home):
+            name = self._shop.name
+            raise GrantRevoked(
+                f"the tokens of shop {name} belong to another installation, of which this one is a copy",
+                hint=f"Authorise this one: syncd auth login {name}    (or, if the other one is gone for good:"
+                f" syncd auth refresh {name} --adopt)",
+            )
+        return home
 
     async def _wait_out(self, row: SealedTokens, *, patient: bool) -> None:
         """Wait until an exchange that was interrupted cannot be under way any more.
@@ -127,7 +142,7 @@ class Rotation:
             self._log.warning("vault.interrupted", shop=self._shop.name, wait_s=round(wait_s, 1))
             await self._clock.sleep(wait_s)
 
-    async def _exchanged(self, row: SealedTokens, held: int | None) -> TokenSet:
+    async def _exchanged(self, row: SealedTokens, held: int | None, home: str) -> TokenSet:
         if row.replayed:
             reason = "the exchange of its token was interrupted twice, and the outcome is unknown"
             raise await self._buried(row, reason)
@@ -135,7 +150,7 @@ class Rotation:
         await self._pairs.errand.ready()
         self.calm.clear()
         try:
-            order = self._order(refresh, row.generation + 1)
+            order = self._order(refresh, row.generation + 1, home)
             intent = await self._vault.state.run(partial(begin, row=row))
             if intent is None:
                 raise DatabaseBusy(f"the token row of shop {self._shop.name} was changed by another program")
@@ -143,8 +158,8 @@ class Rotation:
         finally:
             self.calm.set()
 
-    def _order(self, refresh: Secret, generation: int) -> Order:
-        return Order(self._shop, refresh, generation, self._clock.now())
+    def _order(self, refresh: Secret, generation: int, home: str) -> Order:
+        return Order(self._shop, refresh, generation, self._clock.now(), home)
 
     async def _fetched(self, intent: SealedTokens, order: Order, held: int | None) -> Fetched:
         try:

@@ -83,11 +83,11 @@ class ShopTokens:
             self._doubted = (tokens.generation, self._clock.monotonic())
         return tokens.access
 
-    async def refresh(self) -> None:
-        """Renew the pair now, however young it is. Raises as `access` does."""
+    async def refresh(self, *, adopt: bool = False) -> None:
+        """Renew the pair now, however young it is; `adopt` also another installation's. Raises as `access` does."""
         stored = await self._rotation.peek()
         generation = 0 if stored is None else stored.generation
-        await self._renewed(lambda pair: pair.generation > generation, patient=True)
+        await self._renewed(lambda pair: pair.generation > generation, patient=True, adopt=adopt)
 
     async def tend(self) -> None:
         """Renew a pair that has not been used for long, so that a grant never ages out. Raises as `access` does."""
@@ -147,12 +147,12 @@ class ShopTokens:
             self._flight.cancel()
             await asyncio.wait([self._flight])
 
-    async def _renewed(self, is_good: Callable[[TokenSet], bool], *, patient: bool) -> TokenSet:
+    async def _renewed(self, is_good: Callable[[TokenSet], bool], *, patient: bool, adopt: bool = False) -> TokenSet:
         while True:
             flight = self._flight
             is_mine = flight is None or flight.done()
             if flight is None or is_mine:
-                flight = self._started(self._rotation.renewed(is_good, patient=patient))
+                flight = self._started(self._rotation.renewed(is_good, patient=patient, adopt=adopt))
             tokens = await asyncio.shield(flight)
             if is_mine or is_good(tokens):  # else it was begun by somebody whom an older pair satisfied
                 self._hold(tokens)

@@ -14,7 +14,10 @@ from syncd.ports import StateTx
 
 @dataclass(frozen=True, slots=True)
 class TokenHealth:
-    """What may be shown of a shop's tokens: phase, ages, and what a person must know. Never the tokens. Seconds."""
+    """What may be shown of a shop's tokens: phase, ages, and what a person must know. Never the tokens. Seconds.
+
+    `age_s` is the time since the last exchange, `home` the installation that made it, `kid` the id of the key that
+    sealed it."""
 
     shop_id: int
     phase: TokenPhase
@@ -22,6 +25,8 @@ class TokenHealth:
     age_s: float | None
     expires_in_s: float | None
     reason: str
+    home: str = ""
+    kid: str = ""
 
 
 def load(tx: StateTx, shop_id: int) -> SealedTokens | None:
@@ -83,4 +88,6 @@ def health(row: SealedTokens, now: datetime) -> TokenHealth:
         age_s=None if row.issued_at is None else (now - row.issued_at).total_seconds(),
         expires_in_s=None if row.expires_at is None else (row.expires_at - now).total_seconds(),
         reason=row.reason,
+        home=row.home,
+        kid=row.refresh.split(".")[1] if row.refresh.count(".") else "",
     )

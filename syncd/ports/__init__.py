@@ -25,7 +25,7 @@ from syncd.ports.wire import (
     Tokens,
     Written,
 )
-from syncd.ports.world import Alarm, AsyncGuard, Clock, Dice, ExchangeLock, Log, Sealer, Spill, Watcher
+from syncd.ports.world import Alarm, AsyncGuard, Clock, Dice, ExchangeLock, Home, Log, Sealer, Spill, Watcher
 
 __all__ = [
     "Admission",
@@ -42,6 +42,7 @@ __all__ = [
     "Granted",
     "HintQueue",
     "HistoryTable",
+    "Home",
     "Inspected",
     "Journal",
     "LeaseTable",

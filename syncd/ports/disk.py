@@ -48,10 +48,11 @@ class MirrorTx(Protocol):
 
 
 class StateTx(Protocol):
-    """One transaction on the state database. `now` is the database's clock, unix seconds, read after the lock is
-    held."""
+    """One transaction on the state database. `now` is the database's clock, unix seconds, read after the lock is held;
+    `whereabouts` a text that a copy of the database on a server does not have, empty for a file."""
 
     def now(self) -> float: ...
+    def whereabouts(self) -> str: ...
     @property
     def budget(self) -> BudgetTable: ...
     @property

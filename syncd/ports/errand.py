@@ -15,12 +15,13 @@ from syncd.domain.token import SealedTokens
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to exchange: `refresh` for the pair that gets `generation`. `begun_at` is when its life is counted from."""
+    """What to exchange: `refresh` for the pair of `generation`, at `home`. The pair's life counts from `begun_at`."""
 
     shop: Shop
     refresh: Secret
     generation: int
     begun_at: datetime
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)

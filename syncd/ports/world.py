@@ -60,6 +60,13 @@ class Spill(Protocol):
     def forget(self, shop_id: int, generation: int) -> None: ...
 
 
+class Home(Protocol):
+    """Which installation this is, as a text that a copy of it does not have; see `domain/token.py`. Raises DiskProblem,
+    DatabaseBusy."""
+
+    async def here(self) -> str: ...
+
+
 class ExchangeLock(Protocol):
     """One token exchange at a time per shop, across processes; dies with its holder and never times out under it.
 

@@ -19,6 +19,7 @@ from syncd.service import errands, shops
 from syncd.service.installation import shown_url
 from syncd.service.notify import READY, STOPPING, notify
 from syncd.service.reload import reload_when_asked
+from syncd.service.tending import Tender
 from syncd.service.upkeep import keep_up
 from syncd.service.web.server import Face, open_face
 from syncd.service.wire import House
@@ -40,6 +41,7 @@ async def run(house: House) -> None:
             notify(READY)
             beside = [group.create_task(_tell_drain(house, face)), group.create_task(keep_up(house))]
             beside.append(group.create_task(reload_when_asked(house, lambda: supervisor.renew(_keeping(house)))))
+            beside.append(group.create_task(Tender(house).run()))
             await supervisor.run(house.draining)
             for task in beside:
                 task.cancel()

@@ -23,6 +23,7 @@ from syncd.errors import NotUnderstood, Retry, ScopeMissing, SyncdError
 from syncd.host.keyfile import find_keys
 from syncd.ports import Listing, MirrorTx, Purpose
 from syncd.service import shops, webhooks
+from syncd.service.health import stale_for
 from syncd.service.installation import shown_url
 from syncd.service.settings import Loaded
 from syncd.service.wire import House, Workplace
@@ -200,6 +201,8 @@ async def _grant(house: House, place: Workplace) -> Check:
         return Check("grant", Verdict.ODD, f"tokeninfo does not answer: {problem.message.rstrip('.')}{age}")
     missing = sorted({resource.scope for resource in house.resources if resource.scope} - set(inspected.scopes))
     said = f"scopes {', '.join(inspected.scopes)}{age}"
+    if stale_for(health, house.loaded.settings.vault.stale_days) is not None:
+        return Check("grant", Verdict.ODD, f"{said}: it may lapse unused", f"syncd auth refresh {place.shop.name}")
     if missing:
         remedy = f"syncd auth login {place.shop.name}    (to ask for {', '.join(missing)} too)"
         return Check("grant", Verdict.ODD, f"{said}; not granted: {', '.join(missing)}", remedy)

@@ -49,6 +49,7 @@ def order_line(order: Order, key: Secret, spill: Path, until_s: float, settings:
             "shop": {name: getattr(shop, name) for name in ("id", "name", "base_url", "oauth_url", "client_id")},
             "refresh": order.refresh.reveal(),
             "generation": order.generation,
+            "home": order.home,
             "begun_at": order.begun_at.isoformat(),
             "key": key.reveal(),
             "spill": str(spill),
@@ -62,7 +63,8 @@ def told(line: bytes) -> Told:
     """Read an order."""
     said = json.loads(line)
     shop = Shop(**said["shop"], redirect_uri="", scopes=(), state=ShopState.ACTIVE)
-    order = Order(shop, Secret(said["refresh"]), said["generation"], datetime.fromisoformat(said["begun_at"]))
+    begun_at = datetime.fromisoformat(said["begun_at"])
+    order = Order(shop, Secret(said["refresh"]), said["generation"], begun_at, said["home"])
     return Told(order, Secret(said["key"]), Path(said["spill"]), said["until_s"], said["wire"])
 
 

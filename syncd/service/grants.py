@@ -7,15 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from syncd.domain.secret import Secret
-from syncd.domain.shop import Shop
+from syncd.domain.shop import Shop, ShopState
 from syncd.engine.authorise import first_exchange
 from syncd.engine.hooks import SCOPE
 from syncd.errors import UsageProblem
+from syncd.ports import MirrorTx
 from syncd.remote.loopback import wait_for_callback
 from syncd.remote.oauth import authorize_url, parse_redirect
 from syncd.service import shops
+from syncd.service.health import exchanged, grants, lasts
 from syncd.service.wire import House
-from syncd.service.words import duration
 
 _STATE_BYTES = 16
 
@@ -66,31 +67,38 @@ async def login(house: House, name: str, answer: Answer, ask: Callable[[str], No
 
 async def facts(house: House, name: str) -> list[tuple[str, str]]:
     """Age, scopes and state of the stored tokens, as lines of a word and its value."""
-    shop = await shops.find(house.disk, name)
-    health = await house.tokens(shop).health()
-    if health is None:
-        raise UsageProblem(f"shop {name} is not authorised yet", hint=f"syncd auth login {name}")
+    (grant,) = await grants(house, name)
+    shop, tokens = grant.shop, grant.tokens
+    if tokens is None:
+        raise UsageProblem(f"shop {name} is not authorised yet", hint=grant.command)
+    older = house.keys.ring.kid != tokens.kid
     lines = [
         ("shop", f"{shop.name} ({shop.state.value})"),
         ("company", str(shop.company_id)),
         ("scopes", ", ".join(shop.granted) or "-"),
-        ("tokens", f"{health.phase.value}, generation {health.generation}"),
-        ("issued", "?" if health.age_s is None else f"{duration(health.age_s)} ago"),
-        ("access lasts", "?" if health.expires_in_s is None else _lasts(health.expires_in_s)),
+        ("tokens", f"{tokens.phase.value}, generation {tokens.generation}"),
+        ("exchanged", exchanged(tokens)),
+        ("access lasts", lasts(tokens.expires_in_s)),
+        ("sealed with", f"key {tokens.kid}{', not the one that seals now: syncd auth rekey' if older else ''}"),
+        ("health", f"{grant.word}{f': {grant.said}' if grant.said else ''}"),
     ]
-    if health.reason:
-        lines.append(("reason", health.reason))
-    return lines
+    return [*lines, ("next", grant.command)] if grant.command else lines
 
 
-async def refresh(house: House, name: str) -> list[tuple[str, str]]:
-    """Exchange the tokens now. Raises GrantRevoked, Retry."""
+async def refresh(house: House, name: str, *, adopt: bool = False) -> list[tuple[str, str]]:
+    """Exchange the tokens now; a shop that was set aside goes on. `adopt` takes over those of another installation.
+
+    Raises GrantRevoked, Retry."""
     shop = await shops.find(house.disk, name)
     tokens = house.tokens(shop)
-    await tokens.recover()
-    await tokens.refresh()
+    if not adopt:
+        await tokens.recover()
+    await tokens.refresh(adopt=adopt)
+    await house.disk.mirror.run(lambda tx: _release(tx, shop.id))
     return await facts(house, name)
 
 
-def _lasts(seconds: float) -> str:
-    return f"{duration(seconds)} more" if seconds > 0 else "over; the next call renews it"
+def _release(tx: MirrorTx, shop_id: int) -> None:
+    for shop in tx.books.shops():
+        if shop.id == shop_id and shop.state is ShopState.QUARANTINED:
+            tx.books.save_shop(replace(shop, state=ShopState.ACTIVE, reason=""))

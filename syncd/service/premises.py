@@ -13,15 +13,18 @@ from syncd.host.keywatch import WatchedKeys
 from syncd.host.lock import BothLocks, ExchangeLocks
 from syncd.host.redaction import Redactor
 from syncd.host.spill import SpillFolder
-from syncd.ports import Clock, Dice, ExchangeLock, Log, Sealer, Watcher
+from syncd.host.stamp import Stamp
+from syncd.ports import Clock, Dice, ExchangeLock, Home, Log, Sealer, Watcher
 from syncd.service.hush import HushedSealer
 from syncd.service.progress import LogWatcher
 from syncd.service.rules import enabled_resources, hook_rules, policies, pull_rules, push_rules, remote_settings
 from syncd.service.settings import Loaded
 from syncd.store.disk import StoreDisk
+from syncd.store.home import DatabaseHome
 from syncd.store.pglock import PostgresExchangeLocks
 
 SPILL: Final = "spill"
+STAMP: Final = "installation"
 
 
 class Premises:
@@ -78,6 +81,13 @@ class Premises:
         if where.get_backend_name() == "postgresql":
             return BothLocks(here, PostgresExchangeLocks(where, self.clock.sleep))
         return here
+
+    @cached_property
+    def home(self) -> Home:
+        """Which installation this is: by a file beside the databases, or on PostgreSQL by the database itself."""
+        if self.disk.address.state.get_backend_name() == "postgresql":
+            return DatabaseHome(self.disk.state)
+        return Stamp(self.loaded.home / STAMP)
 
     @cached_property
     def spill(self) -> SpillFolder:

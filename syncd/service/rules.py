@@ -5,6 +5,7 @@ from syncd.domain.policy import Policy
 from syncd.domain.resource import Resource
 from syncd.domain.resources import BY_NAME, RESOURCES
 from syncd.domain.webhook import nouns, topic_resource
+from syncd.engine.pairs import TokenRules
 from syncd.engine.rules import Cadences, HookRules, PullRules, PushRules
 from syncd.remote.settings import RemoteSettings
 from syncd.service.sections import PullSection
@@ -92,6 +93,11 @@ def policies(loaded: Loaded) -> dict[str, Policy]:
         for name, own in loaded.settings.resources.items()
         if own.choices or own.deletes
     }
+
+
+def token_rules(loaded: Loaded) -> TokenRules:
+    """The numbers of the vault."""
+    return TokenRules(idle_s=loaded.settings.vault.idle_s)
 
 
 def remote_settings(loaded: Loaded) -> RemoteSettings:

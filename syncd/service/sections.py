@@ -65,6 +65,9 @@ class VaultSection(_Section):
     """[vault]"""
 
     key_file: str = "syncd.key"
+    idle_s: float = Field(default=86_400.0, ge=3600)
+    stale_days: float = Field(default=7.0, gt=0)
+    tend_paused: bool = True
 
 
 class RemoteSection(_Section):

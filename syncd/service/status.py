@@ -28,6 +28,7 @@ from syncd.service import edits as people
 from syncd.service import shops
 from syncd.service import webhooks as hooks
 from syncd.service.edits import Edits, Need
+from syncd.service.health import stale_for
 from syncd.service.webhooks import WebhookStatus
 from syncd.service.wire import House, bucket_key
 from syncd.service.words import amount, duration
@@ -108,7 +109,7 @@ async def _shop(house: House, shop: Shop) -> ShopStatus:
     bucket, tokens, calls, runs = await house.disk.state.run(partial(_state_side, shop=shop, now=now))
     told = await house.disk.state.run(lambda tx: hooks.status_of(tx, house, shop))
     found = await house.disk.reader.run(lambda tx: people.edits(tx, shop))
-    needs = (*_needs(shop, tokens, resources, parked), *found.needs)
+    needs = (*_needs(shop, tokens, resources, parked, house.loaded.settings.vault.stale_days), *found.needs)
     return ShopStatus(
         shop, bucket, tokens, tuple(resources), tuple(parked), tuple(calls), tuple(runs), found, told, needs
     )
@@ -164,7 +165,11 @@ def _state_side(
 
 
 def _needs(
-    shop: Shop, tokens: TokenHealth | None, resources: Sequence[ResourceStatus], parked: Sequence[Parked]
+    shop: Shop,
+    tokens: TokenHealth | None,
+    resources: Sequence[ResourceStatus],
+    parked: Sequence[Parked],
+    stale_days: float,
 ) -> list[Need]:
     needs = []
     login = f"syncd auth login {shop.name}"
@@ -174,6 +179,8 @@ def _needs(
         needs.append(Need(shop.reason.partition(". ")[0] or "set aside", login))
     elif tokens.phase is TokenPhase.DEAD:
         needs.append(Need(tokens.reason or "the grant is over", login))
+    elif (stale := stale_for(tokens, stale_days)) is not None:
+        needs.append(Need(f"tokens not exchanged for {stale}: the grant may lapse", f"syncd auth refresh {shop.name}"))
     for each in resources:
         if each.state == "braked" and each.brake is not None:
             command = f"syncd sweep {shop.name} --resource {each.resource.name} --approve"

@@ -34,6 +34,7 @@ from syncd.service.exchange_errand import ChildErrand
 from syncd.service.hush import HushedExchange
 from syncd.service.premises import SPILL, Premises
 from syncd.service.progress import BudgetedWatcher
+from syncd.service.rules import token_rules
 from syncd.service.settings import Loaded
 from syncd.service.turns import Turns, pushing_lock
 from syncd.store.disk import StoreDisk, open_disk
@@ -115,8 +116,9 @@ class House(Premises):
     def tokens(self, shop: Shop) -> ShopTokens:
         """The vault's side of one shop. Raises KeyProblem."""
         exchange = HushedExchange(self.endpoint, self.redactor)
-        vault = Vault(exchange, self.disk.state, self.sealer, self.spill, self.lock, self.errand)
-        return ShopTokens(shop, vault, clock=self.clock, dice=self.dice, log=self.log)
+        vault = Vault(exchange, self.disk.state, self.sealer, self.spill, self.lock, self.errand, self.home)
+        rules = token_rules(self.loaded)
+        return ShopTokens(shop, vault, clock=self.clock, dice=self.dice, log=self.log, rules=rules)
 
     async def place(self, shop: Shop) -> Workplace:
         """The workplace of a shop, put together when it is first asked for. Raises KeyProblem, SettingsProblem."""

@@ -35,6 +35,7 @@ from syncd.store.database import Address, House, Use, address, open_engine
 from syncd.store.guard import watch
 from syncd.store.hints import Hints
 from syncd.store.history import History
+from syncd.store.home import whereabouts
 from syncd.store.leases import Leases, database_time
 from syncd.store.ledger import Ledger
 from syncd.store.local import Local
@@ -128,6 +129,10 @@ class StateTransaction:
         """Unix seconds on the database's clock; ours where it has none, or where time is simulated."""
         own = None if self._simulated else database_time(self.connection)
         return self._clock.wall() if own is None else own
+
+    def whereabouts(self) -> str:
+        """Which database this is, as a copy of it is not."""
+        return whereabouts(self.connection)
 
     @property
     def budget(self) -> BudgetTable:

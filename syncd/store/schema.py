@@ -395,6 +395,7 @@ TOKENS = Table(
     Column("started_at", Moment),
     Column("replayed", Boolean, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("home", Text, nullable=False, server_default=""),
 )
 
 RUNS = Table(

@@ -12,6 +12,7 @@ from syncd.engine.tokens import ShopTokens
 from syncd.host.cipher import KeyRing
 from syncd.host.lock import ExchangeLocks
 from syncd.host.spill import SpillFolder
+from syncd.ports import Home
 from syncd.store.disk import StoreDisk, open_disk
 from syncd.store.migrate import upgrade
 from tests.engine.faults import Fuse, FusedExchange, FusedSpill, FusedWriter, no_pause
@@ -49,7 +50,13 @@ class Desk:
         return SpillFolder(self.folder / "spill")
 
     def process(
-        self, server: TokenServer, of: Shop | None = None, *, fuse: Fuse | None = None, rules: TokenRules = RULES
+        self,
+        server: TokenServer,
+        of: Shop | None = None,
+        *,
+        fuse: Fuse | None = None,
+        rules: TokenRules = RULES,
+        home: Home | None = None,
     ) -> ShopTokens:
         fuse = fuse or Fuse()
         vault = Vault(
@@ -58,6 +65,7 @@ class Desk:
             sealer=self.keys,
             spill=FusedSpill(self.spill, fuse),
             lock=ExchangeLocks(self.folder, self.clock.sleep),
+            home=home,
         )
         return ShopTokens(of or shop(), vault, clock=self.clock, dice=SeededDice(), log=self.log, rules=rules)
 

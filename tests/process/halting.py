@@ -127,5 +127,4 @@ class HaltingSpill:
         return found
 
     def forget(self, shop_id: int, generation: int) -> None:
-        self.halt.at("before the spill is emptied")
         self.inner.forget(shop_id, generation)

@@ -24,8 +24,8 @@ from tests.sim.doors import Process
 
 T = TypeVar("T")
 Alter = Callable[[StoreDisk], StoreDisk]
-SEALED: Final = {"sync_tokens": ("access", "refresh")}
-"""Sealed anew each time, with a nonce that no seed decides."""
+SEALED: Final = {"sync_tokens": ("access", "refresh", "home")}
+"""Sealed anew each time, with a nonce that no seed decides; and which folder it was."""
 
 
 @cache
