@@ -14,6 +14,7 @@ SyncdError                  message, hint (the next command), exit code
 │   ├── DiskProblem         a file or database cannot be written (full, read-only, gone): a command ends with it;
 │   │                       what runs on waits until there is room again                                       1
 │   └── RowRefused          the database refuses a row: a constraint, trigger or limit; that record is parked 75
+├── LeaseLost               another process works the shop now, or may: this one stops with it                 75
 ├── NotUnderstood           the shop answered something that is not the documented form; the page is skipped   1
 └── NeedsPerson             goes on only after somebody acted; the shop or resource waits                      3
     ├── GrantRevoked        the refresh token is refused: authorise again                                      3
@@ -94,6 +95,12 @@ class DiskProblem(Retry):
 
 class RowRefused(Retry):
     """The database refuses a row for what is in it, or for what is there already; the others are fine."""
+
+
+class LeaseLost(SyncdError):
+    """Our lease of a shop is over: nothing more may be written here or sent there. Whoever holds it now goes on."""
+
+    exit_code = 75
 
 
 class NotUnderstood(SyncdError):

@@ -52,7 +52,7 @@ class Change:
 
     `frozen` is the mirror's image that was claimed (None for a delete), `base` what both sides agreed on then (None for
     a create), `patch` what differs. `digest` names (base, patch): what was refused is not tried again under the same
-    digest. `generation` is the lease under which it was claimed. Times are UTC.
+    digest. `generation` is the lease under which it last was about to leave. Times are UTC.
     """
 
     id: int

@@ -16,7 +16,7 @@ from syncd.engine.claim import digest_of, weigh
 from syncd.engine.hands import Hands, Ways
 from syncd.engine.settling import own_part, settle
 from syncd.engine.sighting import Scope
-from syncd.errors import LostAnswer, Retry
+from syncd.errors import LeaseLost, LostAnswer, Retry
 from syncd.ports import MirrorTx, Written
 
 _PASSWORD_BYTES = 18
@@ -85,7 +85,11 @@ class Creator:
         await self._hands.journal(change, "record")
         tally.calls += 1
         body = Record(change.patch.fields, children)
-        written = await self._hands.writer.create(resource, body, secrets, ways.write, None)
+        try:
+            written = await self._hands.writer.create(resource, body, secrets, ways.write, None)
+        except LeaseLost:
+            await self._hands.withdraw(change)
+            raise
         if not isinstance(written.item, Item):
             raise LostAnswer(f"the shop did not say which {resource.singular} it made")
         await self._keep_key(change, written.item.key)

@@ -1,7 +1,7 @@
 """What pushing needs of the house, in one place: the parts of the push are functions of these hands."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from syncd.domain.budget import CallClass
@@ -14,6 +14,7 @@ from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.domain.settle import Settlement
 from syncd.domain.shop import Shop
+from syncd.engine.fence import WRITE
 from syncd.engine.looks import Looker
 from syncd.engine.rules import PushRules
 from syncd.engine.sighting import Scope
@@ -31,7 +32,7 @@ class Ways:
     @classmethod
     def of(cls, klass: CallClass) -> "Ways":
         """Reads and writes of a push at this class."""
-        return cls(Purpose(klass, "push", "read"), Purpose(klass, "push", "write"))
+        return cls(Purpose(klass, "push", "read"), Purpose(klass, "push", WRITE))
 
 
 URGENT = Ways.of(CallClass.PUSH)
@@ -56,6 +57,10 @@ class Hands:
     looker: Looker
     sealer: Sealer
     drain: asyncio.Event
+    generation: Callable[[], int] = lambda: 0
+    """Of the lease under which we work just now; 0 where nobody keeps leases."""
+    foreign_call_s: float = 0.0
+    """How long a call may be under way that another holder of the lease made; 0 where none can live."""
     learned: dict[str, bool] = field(default_factory=dict)  # by resource: answers of writes agree with reads
 
     def known(self, caps: Capabilities, resource: Resource) -> Capabilities:
@@ -91,13 +96,25 @@ class Hands:
         answered = replace(line, answered_at=self.clock.now(), answer_key=key)
         await self.disk.state.run(lambda tx: tx.pushes.answered(self.shop.id, answered))
 
+    async def withdraw(self, change: Change) -> None:
+        """End the journal line of a create that surely did not leave: nobody need look for it."""
+        line = self._line(change, "record")
+        await self.disk.state.run(lambda tx: tx.pushes.withdraw(self.shop.id, line))
+
     async def forget(self, change_id: int) -> None:
         """End the journal lines of a change that is settled."""
         await self.disk.state.run(lambda tx: tx.pushes.end(self.shop.id, change_id))
 
     def frozen(self, tx: MirrorTx, change: Change) -> Change:
         """The change as it is about to leave."""
-        sending = replace(change, state=ChangeState.SENDING, attempts=change.attempts + 1, due_at=None, reason="")
+        sending = replace(
+            change,
+            state=ChangeState.SENDING,
+            attempts=change.attempts + 1,
+            due_at=None,
+            reason="",
+            generation=self.generation(),
+        )
         tx.outbox.save(self.shop.id, sending)
         return sending
 

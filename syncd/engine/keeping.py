@@ -9,6 +9,7 @@ from syncd.domain.resource import Resource
 from syncd.domain.shop import Shop
 from syncd.engine.errands import Errands
 from syncd.engine.hooks import Webhooking
+from syncd.engine.leasing import Leases
 from syncd.engine.outages import Outages
 from syncd.engine.rules import HookRules, PullRules, PushRules
 from syncd.engine.worker import ShopWorker
@@ -36,6 +37,7 @@ class Keeping:
     read_bucket: ReadBucket
     open_errands: OpenErrands
     outages: Outages
+    leases: Leases
     push_rules: PushRules = field(default_factory=PushRules)
     hook_rules: HookRules = field(default_factory=HookRules)
     open_webhooks: OpenWebhooks | None = None

@@ -6,7 +6,7 @@ that is settled, ready, or known to be in doubt, never lost and never created tw
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from syncd.domain.backoff import delay
 from syncd.domain.capability import Capabilities
@@ -36,7 +36,8 @@ class Pusher:
 
     async def recover(self) -> None:
         """After a crash: a create that may have left is in doubt; an update is simply looked at and, if need be, sent
-        again (the same patch is harmless); what never left is ready. Lines of creates that the mirror knows nothing of
+        again (the same patch is harmless); what never left is ready. What another holder of the lease sent may still be
+        under way: it is looked at when that call's time is up. Lines of creates that the mirror knows nothing of
         stay: the mirror may have been restored, and `creating.py` asks them before it sends the like."""
         shop_id = self._hands.shop.id
         lines = await self._hands.disk.state.run(lambda tx: tx.pushes.open(shop_id))
@@ -51,12 +52,19 @@ class Pusher:
                     doubt = change.id in left and change.verb is Verb.CREATE and change.id not in keys
                     state = ChangeState.IN_DOUBT if doubt else ChangeState.READY
                     key = keys.get(change.id, change.key)
-                    tx.outbox.save(shop_id, replace(change, key=key, state=state, due_at=now, attempts=0))
+                    due_at = self._settled_at(left.get(change.id), now)
+                    tx.outbox.save(shop_id, replace(change, key=key, state=state, due_at=due_at, attempts=0))
             gone = left.keys() - {change.id for change in changes}
             return sorted(each for each in gone if _is_over(tx, shop_id, left[each]))
 
         for settled_id in await self._hands.disk.mirror.run(sort_out):
             await self._hands.forget(settled_id)
+
+    def _settled_at(self, line: JournalLine | None, now: datetime) -> datetime:
+        """When nothing of what left can be under way any more: at once, unless its sender may still live."""
+        if line is None or line.generation == self._hands.generation():
+            return now
+        return max(now, min(line.sent_at, now) + timedelta(seconds=self._hands.foreign_call_s))
 
     async def push(
         self, capabilities: Mapping[str, Capabilities], tally: Tally, *, only: frozenset[int] | None = None

@@ -16,19 +16,19 @@ from syncd.engine.hands import Hands
 from syncd.engine.notice import Noticer
 from syncd.engine.push import Pusher
 from syncd.engine.worker import ShopWorker
-from syncd.errors import GrantRevoked, NeedsPerson, NotUnderstood, Retry, SyncdError
+from syncd.errors import GrantRevoked, LeaseLost, NeedsPerson, NotUnderstood, Retry, SyncdError
 from syncd.ports import MirrorTx
 
 
 class PushWorker:
-    """Writes to one shop. `recovered` is False until the journal was taken in."""
+    """Writes to one shop. The journal is taken in first, and again under each new lease."""
 
     def __init__(self, hands: Hands, reader: ShopWorker) -> None:
         self._hands = hands
         self._reader = reader
         self._noticer = Noticer(hands)
         self._pusher = Pusher(hands, self._look)
-        self._recovered = False
+        self._recovered: int | None = None  # the generation under which that was
 
     async def notice(self) -> dict[Claim, int]:
         """Claim what was edited; returns how many rows came out how."""
@@ -60,9 +60,12 @@ class PushWorker:
             outcome = Outcome.PARTIAL if tally.parked else Outcome.DONE
         except GrantRevoked:
             raise
+        except LeaseLost:
+            self._recovered = None
+            raise
         except (Retry, NotUnderstood) as problem:
             # A change may be left as it was when it was sent: the journal says where it stands.
-            self._recovered = False
+            self._recovered = None
             outcome, message, fault = Outcome.LATER, problem.message, problem
         except NeedsPerson as problem:
             outcome, message = Outcome.PERSON, f"{problem.message}. {problem.hint}".strip()
@@ -96,9 +99,10 @@ class PushWorker:
         return await self._hands.disk.reader.run(count)
 
     async def _recover(self) -> None:
-        if not self._recovered:
+        generation = self._hands.generation()
+        if self._recovered != generation:
             await self._pusher.recover()
-            self._recovered = True
+            self._recovered = generation
 
     async def _capabilities(self) -> dict[str, Capabilities]:
         names = {change.resource for change in await self.waiting()}

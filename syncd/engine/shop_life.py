@@ -16,7 +16,17 @@ from syncd.engine.keeping import Keeping
 from syncd.engine.outages import WAITS
 from syncd.engine.timetable import Job, Lane, first_due, timetable
 from syncd.engine.worker import ShopWorker
-from syncd.errors import Fatal, LostAnswer, NeedsPerson, NotUnderstood, RemoteDown, Retry, SyncdError, Throttled
+from syncd.errors import (
+    Fatal,
+    LeaseLost,
+    LostAnswer,
+    NeedsPerson,
+    NotUnderstood,
+    RemoteDown,
+    Retry,
+    SyncdError,
+    Throttled,
+)
 
 _OPENING: Final = "opening"
 _ASKED: Final = "requests"
@@ -91,6 +101,9 @@ class ShopLife:
                 await self._pause(self._patience(problem))
             except NeedsPerson as problem:
                 self.trouble = problem
+            except LeaseLost as problem:
+                self._keeping.log.warning("shop.left", shop=self.shop.name, message=problem.message)
+                self.stop()
         self.ended = True
         self._keeping.outages.forget(self.shop.name)
         for lane in Lane:
@@ -129,25 +142,26 @@ class ShopLife:
         return {job.name: job for job in timetable(keeping.resources, keeping.rules, pushing, found, hooks)}
 
     async def _work(self) -> None:
-        """All lanes side by side. The first fault or NeedsPerson of a lane stops the others between two pages."""
+        """All lanes side by side. The first fault, NeedsPerson or LeaseLost stops the others between two pages."""
         lanes = dict.fromkeys(job.lane for job in self._jobs.values())
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._lane(lane)) for lane in lanes]
             tasks.append(group.create_task(self._errands()))
         problems = [problem for task in tasks if (problem := task.result()) is not None]
-        for problem in sorted(problems, key=lambda each: not isinstance(each, NeedsPerson)):
+        for problem in sorted(problems, key=lambda each: not isinstance(each, NeedsPerson | LeaseLost)):
             raise problem
 
     async def _lane(self, lane: Lane) -> SyncdError | None:
         name = ""
         try:
             while not self._halted():
-                name = min(self._lane_jobs(lane), key=lambda each: (self._due[each], self._jobs[each].place))
+                own = [name for name, job in self._jobs.items() if job.lane is lane]
+                name = min(own, key=lambda each: (self._due[each], self._jobs[each].place))
                 if self._due[name] > self._keeping.clock.now():
                     await self._sleep_until(lane, self._due[name])
                 else:
                     await self._run_due(self._jobs[name])
-        except (*WAITS, NeedsPerson) as problem:
+        except (*WAITS, NeedsPerson, LeaseLost) as problem:
             self._failed(name, problem)
             self._halt()
             return problem
@@ -157,7 +171,7 @@ class ShopLife:
         """Do what commands ask for."""
         try:
             await self._keeping.open_errands(self.shop, self._asked).run(self._halted, self._heard)
-        except (*WAITS, NeedsPerson) as problem:
+        except (*WAITS, NeedsPerson, LeaseLost) as problem:
             self._failed(_ASKED, problem)
             self._halt()
             return problem
@@ -166,9 +180,6 @@ class ShopLife:
     def _heard(self) -> None:
         self._vain.pop(_ASKED, None)
         self._keeping.outages.fine(self.shop.name, _ASKED)
-
-    def _lane_jobs(self, lane: Lane) -> list[str]:
-        return [name for name, job in self._jobs.items() if job.lane is lane]
 
     def _halted(self) -> bool:
         return self._worker is None or self._worker.drain.is_set()

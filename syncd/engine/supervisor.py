@@ -1,11 +1,11 @@
-"""All shops of this process: begins those that become active, sets aside those that need a person, stops on a drain.
+"""The shops of this process: works those whose lease it holds, sets aside those that need a person, stops on a drain.
 
 Due times are ours and stored, the alarm only rings. One shop's trouble never stops another's; a bug comes out and ends
 the process loudly (design section 10).
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,25 +17,28 @@ from syncd.engine.shop_life import ShopLife
 from syncd.errors import Fatal, NeedsPerson
 from syncd.ports import LocalSignal, MirrorTx
 
-SHOPS_S = 5.0
-"""How often the table of shops is read for new, paused and released ones."""
 PUT_OFF_S = 60.0
 """After the clock was set back, what was put off waits no longer than this: as long as two looks for a create in doubt
 must lie apart."""
 _SIGNAL_S = 60.0
+_SOON = 5
+"""In parts of a beat: after a beat that the database did not take, the next one comes sooner."""
 
 
 class Supervisor:
-    """Runs until drained. `signal` rings when somebody edited the mirror, asked for something, or paused a shop."""
+    """Runs until drained. `signal` rings when somebody edited the mirror, asked for something, paused or gave back a
+    shop."""
 
     def __init__(self, keeping: Keeping, signal: LocalSignal | None = None) -> None:
         self._keeping = keeping
+        self._leases = keeping.leases
         self._signal = signal
         self._rung = asyncio.Event()
         self._lives: dict[int, ShopLife] = {}
         self._has_read = False
         self._steps = ClockSteps(keeping.clock)
         self._beat_at = keeping.clock.monotonic()
+        self._is_unread = False
 
     @property
     def beat_age_s(self) -> float:
@@ -48,22 +51,20 @@ class Supervisor:
             self._lives[shop_id].hinted()
 
     async def run(self, drain: asyncio.Event) -> None:
-        """Work every active shop until `drain` is set, then let each finish the page in hand and return.
+        """Work every active shop that is ours until `drain` is set, then let each finish the page in hand and return.
 
         Raises what is a bug (as an exception group), SchemaProblem, and SettingsProblem or KeyProblem at the start."""
         self._keeping.alarm.start()
         try:
             async with asyncio.TaskGroup() as group:
-                watches = [group.create_task(self._watch_drain(drain))]
+                watches = [group.create_task(self._watch_drain(drain)), group.create_task(self._pulse())]
                 if self._signal is not None:
                     watches.append(group.create_task(self._listen(self._signal)))
                 while not drain.is_set():
-                    self._beat_at = self._keeping.clock.monotonic()
-                    await self._match_shops(group)
+                    await self._round(group)
                     await self._keep_time()
-                    await self._until_rung(SHOPS_S)
-                for life in self._lives.values():
-                    life.stop()
+                    await self._until_rung()
+                await self._wind_up()
                 for watch in watches:
                     watch.cancel()
         finally:
@@ -79,44 +80,45 @@ class Supervisor:
         await drain.wait()
         self._rung.set()
 
+    async def _pulse(self) -> None:
+        """Rings for each beat, by the clock that nobody sets: leases go by it."""
+        while True:
+            beat_s = self._leases.beat_s
+            await self._keeping.clock.sleep(beat_s / _SOON if self._is_unread else beat_s)
+            self._rung.set()
+
     async def _listen(self, signal: LocalSignal) -> None:
         while True:
-            shops = await signal.wait(_SIGNAL_S)
-            for shop_id in shops:
+            for shop_id in await signal.wait(_SIGNAL_S):
                 if shop_id in self._lives:
                     self._lives[shop_id].nudge()
-            if shops:
-                self._rung.set()  # a shop may have been paused, or released
+            self._rung.set()  # a shop may have been paused, released, or given back
 
-    async def _until_rung(self, seconds: float) -> None:
-        self._keeping.alarm.ring_at("shops", self._keeping.clock.now() + timedelta(seconds=seconds), self._rung.set)
+    async def _until_rung(self) -> None:
         await self._rung.wait()
         self._rung.clear()
 
-    async def _match_shops(self, group: asyncio.TaskGroup) -> None:
-        """Begin what became active, stop what no longer is. The database may be away for a while: then all stays."""
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        """Begin what became ours, stop what no longer is. The database may be away for a while: then all stays."""
+        self._beat_at = self._keeping.clock.monotonic()
         try:
-            shops = await self._keeping.disk.reader.run(_shops)
-            for life in list(self._lives.values()):
-                if life.trouble is not None:
-                    await self._quarantine(life.shop, life.trouble)
-                    shops = [shop for shop in shops if shop.id != life.shop.id]
+            await self._see_off()
+            beat = await self._leases.beat(self._lives.keys())
         except WAITS as problem:
             if isinstance(problem, Fatal) and not self._has_read:
                 raise
+            self._is_unread = True
             self._keeping.log.warning("shops.unread", message=problem.message)
             self._keeping.outages.failed("", "shops", problem)
             return
-        self._has_read = True
+        self._has_read, self._is_unread = True, False
         self._keeping.outages.fine("", "shops")
-        active = {shop.id: shop for shop in shops if shop.state is ShopState.ACTIVE}
-        for shop_id, life in list(self._lives.items()):
-            if active.get(shop_id) != life.shop:
-                life.stop()  # gone, paused, or authorised anew
-            if life.ended:  # until then its shop gets no second life beside it
-                del self._lives[shop_id]
-        for shop_id, shop in active.items():
-            if shop_id not in self._lives:
+        ours = {shop.id: shop for shop in beat.shops if shop.state is ShopState.ACTIVE and shop.id in beat.held}
+        for shop_id, life in self._lives.items():
+            if ours.get(shop_id) != life.shop or shop_id in beat.surplus:
+                life.stop()  # gone, paused, authorised anew, or another replica's
+        for shop_id, shop in ours.items():
+            if shop_id not in self._lives:  # until it was seen off its shop gets no second life beside it
                 life = ShopLife(self._keeping, shop)
                 self._lives[shop_id] = life
                 group.create_task(self._live(life))
@@ -144,6 +146,36 @@ class Supervisor:
         self._steps.heed(step)
         self._keeping.log.info(RECOVERED, what="clock", lasted_s=round(step.unseen_s, 1), failures=1)
 
+    async def _see_off(self) -> None:
+        """Set aside the shops that need a person, and give back those whose lives have ended. Raises WAITS."""
+        ended = [life for life in self._lives.values() if life.ended]
+        for life in ended:
+            if life.trouble is not None:
+                await self._quarantine(life.shop, life.trouble)
+                life.trouble = None
+        if ended:
+            await self._leases.release([life.shop.id for life in ended])
+        for life in ended:
+            del self._lives[life.shop.id]
+
+    async def _wind_up(self) -> None:
+        """Let every life finish, keep their leases meanwhile, and give each back as soon as it is not needed."""
+        for life in self._lives.values():
+            life.stop()
+        await self._at_best(lambda: self._leases.resign(self._lives.keys()))
+        while self._lives:
+            await self._at_best(self._see_off)
+            if all(life.ended for life in self._lives.values()):
+                break  # the database is away: what is not given back ends by itself
+            await self._until_rung()
+            await self._at_best(self._leases.renew)
+
+    async def _at_best(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except WAITS as problem:
+            self._keeping.log.warning("shops.unread", message=problem.message)
+
     async def _quarantine(self, shop: Shop, problem: NeedsPerson) -> None:
         """Set the shop aside with what the person must do; everything local stays readable and editable."""
         reason = f"{problem.message}. {problem.hint}".strip()
@@ -163,7 +195,3 @@ def set_aside(tx: MirrorTx, shop_id: int, reason: str) -> None:
     for shop in tx.books.shops():
         if shop.id == shop_id and shop.state is ShopState.ACTIVE:
             tx.books.save_shop(replace(shop, state=ShopState.QUARANTINED, reason=reason))
-
-
-def _shops(tx: MirrorTx) -> list[Shop]:
-    return tx.books.shops()

@@ -39,7 +39,8 @@ class LocalSignal(Protocol):
     """Tells soon that people wrote into the mirror, asked for something, or set a shop's state.
 
     `wait` returns the shops with hints that nobody noticed yet, a new request or another state, as soon as there are
-    some, and none when the time is up. What was told once is not told again until more comes."""
+    some, and none when the time is up or a replica gave shops back. What was told once is not told again until more
+    comes."""
 
     async def wait(self, timeout_s: float) -> list[int]: ...
 
@@ -90,10 +91,13 @@ class HistoryTable(Protocol):
 
 
 class PushJournal(Protocol):
-    """The push journal in the state database, and sealed passwords for customers to be created."""
+    """The push journal in the state database, and sealed passwords for customers to be created.
+
+    A line belongs to the lease under which it was written: `begin`, `answered` and `withdraw` touch no other's."""
 
     def begin(self, shop_id: int, line: JournalLine) -> None: ...
     def answered(self, shop_id: int, line: JournalLine) -> None: ...
+    def withdraw(self, shop_id: int, line: JournalLine) -> None: ...
     def end(self, shop_id: int, change_id: int) -> None: ...
     def open(self, shop_id: int) -> list[JournalLine]: ...
     def seal_password(self, shop_id: int, row_id: int, sealed: str) -> None: ...

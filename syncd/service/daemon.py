@@ -8,7 +8,6 @@ import os
 import socket
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from syncd.engine.keeping import Keeping
@@ -17,6 +16,7 @@ from syncd.errors import DatabaseBusy, Fatal
 from syncd.host.lock import FileLock, describe_holder
 from syncd.service import errands, shops
 from syncd.service.installation import shown_url
+from syncd.service.leasing import lock_path
 from syncd.service.notify import READY, STOPPING, notify
 from syncd.service.reload import reload_when_asked
 from syncd.service.tending import Tender
@@ -24,12 +24,15 @@ from syncd.service.upkeep import keep_up
 from syncd.service.web.server import Face, open_face
 from syncd.service.wire import House
 
-LOCK: Final = "daemon.lock"
+_TRIES: Final = 5
+"""Commands look whether the lock is taken, and have it for a moment themselves."""
+_TRY_S: Final = 0.02
 
 
 async def run(house: House) -> None:
     """Keep all shops current until the house drains. Raises Fatal where another daemon has the same file."""
-    with _alone(house):
+    with await _alone(house):
+        house.leases.join(alone=not house.has_replicas)
         known = await _count(house)
         house.sealer.seal(b"", shop=0, field="start", generation=0)  # a wrong key is found now, not at the first token
         house.log.info("daemon.started", shops=known, mirror=shown_url(house.loaded.mirror_url), pid=os.getpid())
@@ -65,6 +68,7 @@ def _keeping(house: House) -> Keeping:
         outages=house.outages,
         hook_rules=house.hook_rules,
         open_webhooks=house.webhooks,
+        leases=house.leases,
     )
 
 
@@ -83,16 +87,18 @@ async def _tell_drain(house: House, face: Face) -> None:
     await face.stop()
 
 
-def _alone(house: House) -> AbstractContextManager[object]:
+async def _alone(house: House) -> AbstractContextManager[object]:
     """On SQLite two daemons would do everything twice; on PostgreSQL they may stand beside each other."""
-    path = Path(house.disk.address.mirror.database or "")
-    if house.disk.address.mirror.get_backend_name() != "sqlite":
+    if house.has_replicas:
         return nullcontext()
+    path = lock_path(house)
     note = describe_holder(os.getpid(), house.clock.now().isoformat(timespec="seconds"))
-    lock = FileLock(path.with_name(LOCK), note=note)
-    if not lock.try_acquire():
-        raise Fatal(
-            f"another syncd daemon works on {path} ({lock.holder() or 'it left no note'})",
-            hint="stop that one first; commands like syncd status work beside it",
-        )
-    return lock
+    lock = FileLock(path, note=note)
+    for _ in range(_TRIES):
+        if lock.try_acquire():
+            return lock
+        await house.clock.sleep(_TRY_S)
+    raise Fatal(
+        f"another syncd daemon works on {house.disk.address.mirror.database} ({lock.holder() or 'it left no note'})",
+        hint="stop that one first; commands like syncd status work beside it",
+    )

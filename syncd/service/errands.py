@@ -13,7 +13,7 @@ from typing import Final
 from syncd.domain.request import Request
 from syncd.domain.shop import Shop
 from syncd.engine.errands import Errands, Tell
-from syncd.errors import SyncdError
+from syncd.errors import LeaseLost, SyncdError
 from syncd.service import jobs, plans, pushing
 from syncd.service.answers import Done, refused, written
 from syncd.service.jobs import Result, Wish
@@ -62,7 +62,7 @@ async def carry_out(
     changes = {shop.name: [Planned(**each) for each in plain["changes"]]}
     try:
         done = await work(house, request.job, wish, changes, None, tell)
-    except Drained:
+    except (Drained, LeaseLost):
         return None
     except SyncdError as problem:
         done = Done(Result(problems=[(shop.name, problem)]))

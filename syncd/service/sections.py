@@ -140,6 +140,12 @@ class PushSection(_Section):
     brake_share: float = Field(default=0.1, ge=0, le=1)
 
 
+class ReplicasSection(_Section):
+    """[replicas]"""
+
+    lease_s: float = Field(default=15.0, ge=3, le=3600)
+
+
 class HistorySection(_Section):
     """[history]"""
 

@@ -12,8 +12,9 @@ from typing import TextIO, TypeVar, cast
 from syncd.errors import SettingsProblem
 from syncd.host import logs, signals
 from syncd.ports import Watcher
+from syncd.service.doors import Doors
 from syncd.service.settings import Loaded, load
-from syncd.service.wire import Doors, House, open_house
+from syncd.service.wire import House, open_house
 
 T = TypeVar("T")
 

@@ -27,6 +27,7 @@ from syncd.service.sections import (
     PullSection,
     PushSection,
     RemoteSection,
+    ReplicasSection,
     ResourceName,
     ResourceSection,
     VaultSection,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     pull: PullSection = PullSection()
     push: PushSection = PushSection()
     history: HistorySection = HistorySection()
+    replicas: ReplicasSection = ReplicasSection()
     log: LogSection = LogSection()
     web: WebSection = WebSection()
     webhooks: WebhooksSection = WebhooksSection()

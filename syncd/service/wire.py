@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-import httpx
-
 from syncd.domain.budget import Bucket
 from syncd.domain.shop import Shop
 from syncd.engine.budget_transactions import bucket_now
 from syncd.engine.budgeter import Budgeter
+from syncd.engine.fence import FencedAdmission, FencedDisk
 from syncd.engine.hands import Hands
 from syncd.engine.hooks import Webhooking
 from syncd.engine.inbox import Inbox
+from syncd.engine.leasing import Leases
 from syncd.engine.looks import Looker
 from syncd.engine.outages import Outages
 from syncd.engine.pairs import Vault
@@ -27,11 +27,13 @@ from syncd.engine.tokens import ShopTokens
 from syncd.engine.worker import ShopWorker
 from syncd.host.clock import SystemClock, SystemDice
 from syncd.host.redaction import Redactor
-from syncd.ports import Alarm, Clock, Dice, Watcher
+from syncd.ports import Alarm, Watcher
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
+from syncd.service.doors import Doors
 from syncd.service.exchange_errand import ChildErrand
 from syncd.service.hush import HushedExchange
+from syncd.service.membership import call_s, member, write_s
 from syncd.service.premises import SPILL, Premises
 from syncd.service.progress import BudgetedWatcher
 from syncd.service.rules import token_rules
@@ -40,17 +42,6 @@ from syncd.service.turns import Turns, pushing_lock
 from syncd.store.disk import StoreDisk, open_disk
 
 DRAINING: Final = "stopping after the page in hand; once more stops at once"
-
-
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """The five doors to the world. None is this machine's own. `disk` stays open: whoever opened it closes it."""
-
-    clock: Clock | None = None
-    dice: Dice | None = None
-    wire: httpx.AsyncBaseTransport | None = None
-    disk: StoreDisk | None = None
-    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +70,8 @@ class House(Premises):
         self.draining = asyncio.Event()
         self.drain_note = DRAINING
         self.reload_asked = asyncio.Event()
+        self.lease_s = loaded.settings.replicas.lease_s
+        self.leases = Leases(disk, self.clock, self.log, member(self.dice, self.lease_s))
         self._doors = doors
         self._places: dict[int, Workplace] = {}
 
@@ -100,6 +93,11 @@ class House(Premises):
     def inbox(self) -> Inbox:
         """Where webhooks are received."""
         return Inbox(self.disk, self.clock, self.log, self.hook_rules, self.resources)
+
+    @property
+    def has_replicas(self) -> bool:
+        """Whether several daemons may work on this database; on files a lock refuses the second one."""
+        return self._doors.replicas or self.disk.address.mirror.get_backend_name() != "sqlite"
 
     @cached_property
     def endpoint(self) -> TokenEndpoint:
@@ -196,18 +194,20 @@ class House(Premises):
             rules=self.budget_rules,
             floor=floor,
         )
-        remote = ShopGateway(shop, self._doors.wire, tokens, budgeter, self.clock, self.dice, self.remote_settings)
+        admission = FencedAdmission(budgeter, self.leases, shop.id, write_s(self.remote_settings, self.lease_s))
+        remote = ShopGateway(shop, self._doors.wire, tokens, admission, self.clock, self.dice, self.remote_settings)
+        fenced = FencedDisk(self.disk, self.leases, shop.id)
         worker = ShopWorker(
             shop,
             remote=remote,
-            disk=self.disk,
+            disk=fenced,
             clock=self.clock,
             log=self.log,
             rules=self.rules,
             watcher=BudgetedWatcher(self.watcher, lambda: sum(each.waited_s for each in budgeter.waited.values())),
             policies=self.policies,
         )
-        hands = self._hands(shop, remote, worker)
+        hands = self._hands(shop, remote, worker, fenced)
         pusher = worker.pusher = Turns(
             hands, worker, pushing_lock(self.loaded, self.disk), keep_days=self.loaded.settings.history.keep_days
         )
@@ -216,21 +216,23 @@ class House(Premises):
         )
         return Workplace(shop, tokens, budgeter, remote, worker, hands, pusher, webhooks, self.edition)
 
-    def _hands(self, shop: Shop, remote: ShopGateway, worker: ShopWorker) -> Hands:
+    def _hands(self, shop: Shop, remote: ShopGateway, worker: ShopWorker, disk: FencedDisk) -> Hands:
         return Hands(
             shop,
             remote,
             remote.writer,
-            self.disk,
+            disk,
             self.clock,
             self.dice,
             self.log,
             self.push_rules,
             {resource.name: resource for resource in self.resources},  # edits of those that take none are refused
             self.policies,
-            Looker(shop, remote=remote, disk=self.disk, clock=self.clock, rules=self.rules),
+            Looker(shop, remote=remote, disk=disk, clock=self.clock, rules=self.rules),
             self.sealer,
             worker.drain,
+            generation=lambda: self.leases.generation(shop.id),
+            foreign_call_s=call_s(self.remote_settings) if self.has_replicas else 0.0,
         )
 
     async def _leave(self, place: Workplace) -> None:

@@ -7,7 +7,7 @@ whoever takes the lease over (FOR UPDATE) comes after it, or not yet. Must not k
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +17,8 @@ from syncd.ports import Clock
 from syncd.store.rows import save
 from syncd.store.schema import LEASES, REPLICAS
 
+LEASES_CHANNEL: Final = "syncd_leases"
+"""On PostgreSQL whoever waits for shops listens here."""
 _L = LEASES.c
 _LEASE = tuple(field.name for field in fields(Lease))
 _REPLICA = tuple(field.name for field in fields(Replica))
@@ -29,11 +31,14 @@ class Leases:
         self._connection = connection
         self._clock = clock
         self._simulated = simulated
+        self._now_s: float | None = None
 
     def now(self) -> float:
         """Unix seconds on the database's clock; ours where it has none, or where time is simulated."""
-        own = None if self._simulated else database_time(self._connection)
-        return self._clock.wall() if own is None else own
+        if self._now_s is None:  # asked once a transaction: it costs a round trip
+            own = None if self._simulated else database_time(self._connection)
+            self._now_s = self._clock.wall() if own is None else own
+        return self._now_s
 
     # --- leases --------------------------------------------------------------------------------------------------
 
@@ -73,11 +78,13 @@ class Leases:
         return sorted((_lease(row) for row in rows), key=lambda lease: lease.shop_id)
 
     def release(self, owner: str, shop_ids: Sequence[int]) -> None:
-        """Give leases back, where they are still this owner's."""
+        """Give leases back, where they are still this owner's, and call those who may take them."""
         if not shop_ids:
             return
         mine = (_L.owner == owner, _L.shop_id.in_(list(shop_ids)))
-        self._connection.execute(update(LEASES).where(*mine).values(owner=NOBODY, until_s=self.now()))
+        given = self._connection.execute(update(LEASES).where(*mine).values(owner=NOBODY, until_s=self.now()))
+        if given.rowcount and self._connection.dialect.name == "postgresql":
+            self._connection.execute(select(func.pg_notify(LEASES_CHANNEL, "")))
 
     def keeps(self, shop_id: int, owner: str, generation: int) -> bool:
         """The fence: whether a lease is still this owner's, of this generation; until the end of the transaction then

@@ -2,7 +2,8 @@
 and again.
 
 SQLite counts foreign commits in `PRAGMA data_version`: a look at it costs microseconds, and only when it moved are the
-hints looked at. PostgreSQL's triggers notify a listening connection. On simulated time the same looks are made inline.
+hints looked at. PostgreSQL's triggers notify a listening connection, and so does a replica that gives shops back. On
+simulated time the same looks are made inline.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from syncd.errors import Retry, SettingsProblem
 from syncd.ports import Clock, RequestTable
 from syncd.ports import Writer as Reader
 from syncd.store.database import House, Use, open_engine, sqlite_module
+from syncd.store.leases import LEASES_CHANNEL
 from syncd.store.local import Local
 from syncd.store.triggers import CHANNEL
 
@@ -57,15 +59,17 @@ class PollingSignal:
         self._told: dict[int, tuple[int, int]] = {}
         self._news: Mapping[int, object] | None = None
         self._after = 0
+        self._is_called = False
 
     async def wait(self, timeout_s: float) -> list[int]:
-        """The shops with news, as soon as there are; none after `timeout_s` seconds."""
+        """The shops with news, as soon as there are; none after `timeout_s` seconds, or when shops were given back."""
         until = self._clock.monotonic() + timeout_s
         while not (shops := await self._fresh()):
             left = until - self._clock.monotonic()
-            if left <= 0:
+            if left <= 0 or self._is_called:
                 break
             await self._pause(min(left, self._every_s))
+        self._is_called = False
         return shops
 
     async def _pause(self, seconds: float) -> None:
@@ -137,9 +141,10 @@ class ListeningSignal(PollingSignal):
                     self._address, autocommit=True, application_name="syncd listen", connect_timeout=10
                 )
                 await self._connection.execute(f"LISTEN {CHANNEL}")
+                await self._connection.execute(f"LISTEN {LEASES_CHANNEL}")
                 return  # what came before it listened is to be looked for first
-            async for _ in self._connection.notifies(timeout=seconds, stop_after=1):
-                pass
+            async for notice in self._connection.notifies(timeout=seconds, stop_after=1):
+                self._is_called = self._is_called or notice.channel == LEASES_CHANNEL
         except psycopg.Error:
             self._drop()
             await self._clock.sleep(min(seconds, RETRY_S))

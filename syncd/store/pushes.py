@@ -24,13 +24,17 @@ class Pushes:
         self._connection = connection
 
     def begin(self, shop_id: int, line: JournalLine) -> None:
-        """A write is about to leave. The same one, sent again, has one line."""
+        """A write is about to leave. The same one, sent again under the same lease, has one line."""
         self._connection.execute(delete(PUSHES).where(*_of(shop_id, line)))
         self._connection.execute(PUSHES.insert().values(_row(line) | {"shop_id": shop_id}))
 
     def answered(self, shop_id: int, line: JournalLine) -> None:
         """Its answer came."""
         self._connection.execute(update(PUSHES).where(*_of(shop_id, line)).values(_row(line)))
+
+    def withdraw(self, shop_id: int, line: JournalLine) -> None:
+        """It did not leave after all."""
+        self._connection.execute(delete(PUSHES).where(*_of(shop_id, line)))
 
     def end(self, shop_id: int, change_id: int) -> None:
         """The change is settled: its lines go."""
@@ -57,8 +61,14 @@ class Pushes:
 
 
 def _of(shop_id: int, line: JournalLine) -> tuple[Any, ...]:
-    """One step of one change. Numbers of changes may come again in a mirror that was restored: hence the digest."""
-    same = (_P.change_id == line.change_id, _P.step == line.step, _P.digest == line.digest)
+    """One step of one change, sent under one lease: whoever was stopped and continued touches no line of another's.
+    Numbers of changes may come again in a mirror that was restored: hence the digest."""
+    same = (
+        _P.change_id == line.change_id,
+        _P.step == line.step,
+        _P.digest == line.digest,
+        _P.generation == line.generation,
+    )
     return (_P.shop_id == shop_id, *same)
 
 

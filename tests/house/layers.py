@@ -29,7 +29,7 @@ OUTSIDERS: dict[str, tuple[str, ...]] = {
     "alembic": ("syncd/store/", "migrations/"),
     "psycopg": ("syncd/store/",),
     "pysqlite3": ("syncd/store/",),
-    "httpx": ("syncd/remote/", "syncd/simulator/", "syncd/service/wire.py"),
+    "httpx": ("syncd/remote/", "syncd/simulator/", "syncd/service/wire.py", "syncd/service/doors.py"),
     "apscheduler": ("syncd/host/",),
     "structlog": ("syncd/host/", "syncd/remote/", "syncd/store/", "syncd/engine/", "syncd/service/"),
     "cryptography": ("syncd/host/",),

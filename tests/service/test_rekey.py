@@ -16,10 +16,11 @@ from syncd.host.clock import SystemClock
 from syncd.host.keyfile import add_key, read_key_file
 from syncd.host.lock import FileLock
 from syncd.ports import StateTx
+from syncd.service.doors import Doors
 from syncd.service.installation import install
 from syncd.service.rekey import LOCK, rekey
 from syncd.service.settings import Loaded
-from syncd.service.wire import Doors, House, open_house
+from syncd.service.wire import House, open_house
 from syncd.store.disk import open_disk
 from tests.engine.faults import Crash, Fuse, FusedWriter
 from tests.support.databases import TestDatabase

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
+from syncd.service.doors import Doors
 from syncd.service.settings import Loaded
-from syncd.service.wire import Doors, House, open_house
+from syncd.service.wire import House, open_house
 from syncd.simulator.transport import Faults
 from syncd.simulator.world import SimWorld
 from tests.sim.chronicle import Chronicle

@@ -271,9 +271,11 @@ def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
     typing = plan.typing
     push: dict[str, Any] = {"every_s": 900.0, "scan_s": 3600.0}
     own: dict[str, Any] = {}
+    lease_s = 300.0
     if typing is not None:
         push = {"every_s": 60.0, "scan_s": 600.0, "brake_least": 1000}
         own = {name: {"deletes": typing.deletes} for name in DELETED}
+        lease_s = 60.0
     return {
         "budget": {"size": plan.believed, "leak_per_s": plan.bucket[1]},
         "pull": {
@@ -284,6 +286,7 @@ def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
         },
         # Nobody edits the mirror in these days: looking whether somebody did is most of what an idle daemon does.
         "push": push,
+        "replicas": {"lease_s": lease_s},
         "resources": own,
         "log": {"progress_every_s": 3600.0},
     }

@@ -20,9 +20,10 @@ from syncd.domain.shop import Shop
 from syncd.domain.webhook import InboxState
 from syncd.engine.hooks import Webhooking
 from syncd.service import shops
+from syncd.service.doors import Doors
 from syncd.service.settings import Loaded, Settings
 from syncd.service.web.app import build
-from syncd.service.wire import Doors, House, open_house
+from syncd.service.wire import House, open_house
 from syncd.simulator.courier import Courier, Mishaps
 from syncd.simulator.shop import SimShop
 from syncd.simulator.transport import SimTransport

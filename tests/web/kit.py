@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx
 
+from syncd.service.doors import Doors
 from syncd.service.installation import install
 from syncd.service.settings import Loaded, Settings
 from syncd.service.web.app import build
-from syncd.service.wire import Doors, House, open_house
+from syncd.service.wire import House, open_house
 
 HOME = "http://127.0.0.1:8765"
 

@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from syncd.errors import DatabaseBusy
 from syncd.host.clock import SystemClock
 from syncd.service import jobs
+from syncd.service.doors import Doors
 from syncd.service.settings import Loaded
 from syncd.service.web.metric_names import BY_NAME, METRICS
 from syncd.service.web.snapshot import KEEP_S
-from syncd.service.wire import Doors
 from syncd.store.disk import open_disk
 from tests.house.sources import ROOT
 from tests.web import metrics_page
