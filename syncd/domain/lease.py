@@ -5,7 +5,7 @@ hands, so that whoever was stopped and continued can be told from whoever works 
 daemon process; each works its fair share of the shops.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -117,28 +117,32 @@ def is_free(lease: Lease | None, watch: Watch | None, now_s: float, monotonic_s:
     return not lease.lasts(now_s) and (watch is None or not watch.is_known)
 
 
-def fair_share(shops: int, replicas: int) -> int:
-    """How many shops a replica takes at most by right: all shops find one, none gets one more than it must."""
-    return -(-shops // max(1, replicas))
+def fair_shares(shops: int, replicas: int) -> tuple[int, int]:
+    """How many shops a replica has at least and at most where all are even."""
+    least, rest = divmod(shops, max(1, replicas))
+    return least, least + (rest > 0)
 
 
-def to_take(free: Mapping[int, float], mine: int, shops: int, replicas: int, lease_s: float) -> list[int]:
-    """Which free shops to take now, by number: `free` says since how many seconds each has no holder.
+def to_take(free: Mapping[int, float], mine: int, others: Sequence[int], shops: int, lease_s: float) -> list[int]:
+    """Which free shops to take now, by number: `free` says since how many seconds each has no holder, `others` how many
+    shops each other living replica has.
 
-    Up to the fair share at once. What nobody took within a beat is taken beyond it: a replica that just died still
-    counts as living for a moment, and its shops must not wait until it is forgotten."""
-    room = max(0, fair_share(shops, replicas) - mine)
+    Up to the fair share at once, but nothing that another one lacks. What nobody took within a beat is taken beyond
+    that: a replica that just died still counts as living for a moment, and its shops must not wait until it is
+    forgotten."""
+    least, most = fair_shares(shops, len(others) + 1)
+    spare = len(free) - sum(max(0, least - count) for count in others)
+    room = min(max(0, most - mine), max(0, least - mine, spare))
     longest = sorted(free, key=lambda shop_id: (-free[shop_id], shop_id))
     rest = [shop_id for shop_id in longest[room:] if free[shop_id] >= lease_s / BEATS]
     return sorted(longest[:room] + rest)
 
 
-def to_give(mine: Sequence[Lease], others: Iterable[int], shops: int, free: int) -> list[int]:
-    """Which of our shops to give back, the last taken first: those above the fair share that another replica, which has
-    less than its own, will take. `others` are how many shops each other living replica has."""
-    counts = list(others)
-    share = fair_share(shops, len(counts) + 1)
-    wanted = sum(max(0, share - count) for count in counts) - free
-    surplus = min(len(mine) - share, wanted)
+def to_give(mine: Sequence[Lease], others: Sequence[int], shops: int, free: int) -> list[int]:
+    """Which of our shops to give back, the last taken first: what is above the fair share, or above the least while
+    another replica lacks that; never more than the others will take."""
+    least, most = fair_shares(shops, len(others) + 1)
+    by_most = min(len(mine) - most, sum(max(0, most - count) for count in others) - free)
+    by_least = min(len(mine) - least, sum(max(0, least - count) for count in others) - free)
     youngest = sorted(mine, key=lambda lease: (lease.since, lease.shop_id), reverse=True)
-    return [lease.shop_id for lease in youngest[: max(0, surplus)]]
+    return [lease.shop_id for lease in youngest[: max(0, by_most, by_least)]]

@@ -59,14 +59,10 @@ def turn(
         for shop_id in sorted(active - mine.keys() - set(working))
         if _may_take(leases.get(shop_id), watches.get(shop_id), member, table.now(), monotonic_s)
     }
-    counts = Counter(lease.owner for lease in leases.values())
-    surplus = to_give(
-        [lease for lease in mine.values() if lease.shop_id in active],
-        [counts[each.replica] for each in others],
-        len(active),
-        len(free),
-    )
-    for shop_id in to_take(free, len(mine), len(active), len(others) + 1, member.lease_s):
+    held = Counter(lease.owner for lease in leases.values())
+    counts = [held[each.replica] for each in others]
+    surplus = to_give([lease for lease in mine.values() if lease.shop_id in active], counts, len(active), len(free))
+    for shop_id in to_take(free, len(mine), counts, len(active), member.lease_s):
         lease = table.take(shop_id, member.owner, member.kind, member.lease_s, leases.get(shop_id))
         if lease is not None:
             mine[shop_id] = lease

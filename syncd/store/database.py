@@ -92,6 +92,10 @@ def _url(text: str) -> URL:
     return url
 
 
+IDLE_MS = 10_000
+"""So long a transaction may stand still on PostgreSQL: less than a lease lasts."""
+
+
 def open_engine(url: URL, house: House, use: Use, connections: int) -> Engine:
     """An engine for one database. Opens no connection yet. Raises SettingsProblem for a SQLite that is too old."""
     if url.get_backend_name() == "sqlite":
@@ -134,6 +138,8 @@ def _sqlite(url: URL, house: House, use: Use, connections: int) -> Engine:
 
 def _postgres(url: URL, house: House, use: Use, connections: int) -> Engine:
     options = ["-c syncd.origin=daemon", "-c timezone=UTC", "-c plan_cache_mode=force_custom_plan"]
+    # A process that was stopped inside a transaction holds rows that its successor needs.
+    options.append(f"-c idle_in_transaction_session_timeout={IDLE_MS}")
     if house is House.MIRROR:
         # Shorter than the server's deadlock_timeout: where people and the daemon collide, the daemon steps back.
         options.append("-c lock_timeout=200ms")

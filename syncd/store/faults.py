@@ -49,6 +49,7 @@ _POSTGRES: tuple[tuple[str, type[SyncdError], str], ...] = (
     ("53100", DiskProblem, _DISK),
     ("53", DatabaseBusy, _BUSY),  # out of connections or memory
     ("08", DatabaseBusy, _BUSY),  # connection lost
+    ("25P03", DatabaseBusy, _BUSY),  # a transaction that stood still
     ("25006", DiskProblem, _DISK),  # read-only
     ("25P", DatabaseBusy, _BUSY),  # idle too long inside a transaction, and what follows
     ("22", RowRefused, _ROW),  # out of range, not of this type, a NUL character

@@ -12,7 +12,7 @@ from syncd.domain.lease import (
     Lease,
     Replica,
     Watch,
-    fair_share,
+    fair_shares,
     given_back,
     is_free,
     moment,
@@ -73,42 +73,43 @@ def test_a_replica_lives_while_it_is_seen_and_no_step_makes_it_immortal() -> Non
 
 
 @given(st.integers(0, 200), st.integers(1, 12))
-def test_fair_shares_cover_all_shops_and_no_more_than_they_must(shops: int, replicas: int) -> None:
-    share = fair_share(shops, replicas)
-    assert share * replicas >= shops
-    assert (share - 1) * replicas < shops or share == 0
+def test_fair_shares_cover_all_shops_and_differ_by_one_at_most(shops: int, replicas: int) -> None:
+    least, most = fair_shares(shops, replicas)
+    assert least * replicas <= shops <= most * replicas
+    assert most - least in (0, 1)
 
 
-@given(st.dictionaries(st.integers(1, 40), st.floats(0, 60)), st.integers(0, 40), st.integers(1, 6))
+@given(st.dictionaries(st.integers(1, 40), st.floats(0, 60)), st.integers(0, 40), st.lists(st.integers(0, 9)))
 def test_what_nobody_took_for_a_beat_is_taken_beyond_the_share(
-    idle: dict[int, float], mine: int, replicas: int
+    idle: dict[int, float], mine: int, others: list[int]
 ) -> None:
-    shops = len(idle) + mine
-    chosen = to_take(idle, mine, shops, replicas, LEASE_S)
+    shops = len(idle) + mine + sum(others)
+    chosen = to_take(idle, mine, others, shops, LEASE_S)
     assert set(chosen) <= idle.keys()
     assert {shop_id for shop_id, idle_s in idle.items() if idle_s >= BEAT_S} <= set(chosen)
-    room = max(0, fair_share(shops, replicas) - mine)
+    room = max(0, fair_shares(shops, len(others) + 1)[1] - mine)
     assert sum(idle[shop_id] < BEAT_S for shop_id in chosen) <= room
 
 
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 20))
-def test_replicas_that_give_and_take_come_to_rest_with_even_shares(start: list[int], unheld: int) -> None:
-    """Beats one after the other: no shop is given to nobody, and after a few rounds nothing moves any more."""
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 20), st.booleans())
+def test_replicas_that_give_and_take_come_to_rest_with_even_shares(start: list[int], unheld: int, slow: bool) -> None:
+    """Beats one after the other, with shops that are given back at once or only after everybody's beat: after a few
+    rounds nothing moves any more, and nothing is left without a holder."""
     has, pool, shops = list(start), unheld, sum(start) + unheld
-    share = fair_share(shops, len(has))
-    for _ in range(3):
+    for _ in range(6):
+        late = 0
         for me in range(len(has)):
             others = has[:me] + has[me + 1 :]
             mine = [replace(LEASE, shop_id=number) for number in range(has[me])]
             given_away = len(to_give(mine, others, shops, pool))
-            has[me] -= given_away
-            pool += given_away
-            took = len(to_take(dict.fromkeys(range(pool), 0.0), has[me], shops, len(has), LEASE_S))
-            has[me] += took
-            pool -= took
+            took = len(to_take(dict.fromkeys(range(pool), 0.0), has[me], others, shops, LEASE_S))
+            has[me] += took - given_away
+            pool += -took + (0 if slow else given_away)
+            late += given_away if slow else 0
+        pool += late
+    least, most = fair_shares(shops, len(has))
     assert pool == 0
-    assert sum(has) == shops
-    assert max(has, default=0) <= share
+    assert least <= min(has) <= max(has) <= most
 
 
 def test_the_shop_that_was_taken_last_is_given_first() -> None:
@@ -116,3 +117,10 @@ def test_the_shop_that_was_taken_last_is_given_first() -> None:
     assert to_give(mine, [0], 4, 0) == [4, 3]
     assert to_give(mine, [0], 4, 1) == [4]  # one is free already, for the other to take
     assert to_give(mine, [], 4, 0) == []
+    assert to_give(mine[:3], [3, 1], 7, 0) == [3]  # three, three and one are not even
+
+
+def test_what_another_replica_lacks_is_left_to_it() -> None:
+    assert to_take({5: 0.0, 6: 0.0}, 2, [2, 1], 7, LEASE_S) == [5]
+    assert to_take({5: 0.0}, 2, [3, 1], 7, LEASE_S) == []
+    assert to_take({5: BEAT_S}, 2, [3, 1], 7, LEASE_S) == [5]
