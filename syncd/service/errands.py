@@ -66,7 +66,8 @@ async def carry_out(
         return None
     except SyncdError as problem:
         done = Done(Result(problems=[(shop.name, problem)]))
-    return None if is_halted() else written(done)
+    lost = any(isinstance(problem, LeaseLost) for _, problem in done.result.problems)
+    return None if lost or is_halted() else written(done)
 
 
 def opened(house: House, me: str, shop: Shop, rung: asyncio.Event) -> Errands:

@@ -256,6 +256,18 @@ class IdleWorker:
         return []
 
 
+class NoErrands:
+    """Nobody asks for anything."""
+
+    def __init__(self, rung: asyncio.Event) -> None:
+        self._rung = rung
+
+    async def run(self, is_halted: Callable[[], bool], _heard: Callable[[], None]) -> None:
+        while not is_halted():
+            self._rung.clear()
+            await self._rung.wait()
+
+
 async def lead(at: Replica, drain: asyncio.Event, seen: list[tuple[str, int]]) -> None:
     """A supervisor of that replica, until it is drained."""
 
@@ -263,17 +275,18 @@ async def lead(at: Replica, drain: asyncio.Event, seen: list[tuple[str, int]]) -
         return IdleWorker(at, shop, seen)
 
     keeping = Keeping(
-        at.disk,
-        at.clock,
-        SeededDice(),
-        LoopAlarm(at.clock),
-        at.log,
-        PullRules(looks_s=3.0),
-        (),
-        open_worker,
-        cast(Any, None),
-        Outages(at.clock, at.log),
-        at.leases,
+        disk=at.disk,
+        clock=at.clock,
+        dice=SeededDice(),
+        alarm=LoopAlarm(at.clock),
+        log=at.log,
+        rules=PullRules(looks_s=3.0),
+        resources=(),
+        open_worker=open_worker,
+        read_bucket=cast(Any, None),
+        open_errands=lambda _shop, rung: cast(Any, NoErrands(rung)),
+        outages=Outages(at.clock, at.log),
+        leases=at.leases,
     )
     await Supervisor(keeping).run(drain)
 
