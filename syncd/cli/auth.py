@@ -50,16 +50,17 @@ def login(
 ) -> None:
     """Authorise the shop: the first exchange of tokens.
 
-    Without options it listens on the loopback redirect URI until the browser comes back. An address or code on the
+    Without options it listens on the loopback redirect URI until the browser comes back; where a running daemon listens
+    there already, the daemon takes the browser's answer in, and this waits for it. An address or code on the
     command line stays in your shell's history; `--redirected -` asks for it instead.
     """
-    from syncd.service import grants
+    from syncd.service import grants, logins
     from syncd.service.session import perform
 
     if redirected == "-":
         redirected = typer.prompt("The address to which the browser was sent", hide_input=True)
     answer = grants.Answer(code, company, redirected)
-    shop = perform(common(ctx).config, lambda house: grants.login(house, name, answer, _ask, wait_s))
+    shop = perform(common(ctx).config, lambda house: logins.login(house, name, answer, _ask, wait_s))
     screen.say(f"shop {shop.name} is authorised for company {shop.company_id}, scopes {','.join(shop.granted)}")
     screen.next_step(f"syncd pull {shop.name}")
 

@@ -4,6 +4,7 @@ Must not know what is done with the code.
 """
 
 import asyncio
+import errno
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -22,6 +23,10 @@ _PAGE: Final = (
 )
 
 
+class TakenByDaemon(Exception):
+    """The port is a running syncd daemon's: it takes the callback itself."""
+
+
 async def wait_for_callback(
     redirect_uri: str, state: str, timeout_s: float, *, ready: Callable[[], None] | None = None
 ) -> Redirect:
@@ -31,6 +36,7 @@ async def wait_for_callback(
     ignored.
 
     Raises:
+        TakenByDaemon: a syncd daemon listens there.
         UsageProblem: the redirect URI is not on this machine, its port is taken, or the shop answered an error.
         NeedsPerson: nobody came in time.
     """
@@ -54,6 +60,8 @@ async def wait_for_callback(
     try:
         server = await asyncio.start_server(answer, host, port, limit=_HEAD_MAX)
     except OSError as problem:
+        if problem.errno == errno.EADDRINUSE and await _is_syncd(host, port):
+            raise TakenByDaemon from None
         raise UsageProblem(
             f"nothing can listen at {redirect_uri}: {problem.strerror or problem}",
             hint="Open the address in any browser, then: syncd auth login NAME --redirected URL",
@@ -71,6 +79,22 @@ async def wait_for_callback(
     finally:
         server.close()
         await server.wait_closed()
+
+
+async def _is_syncd(host: str, port: int) -> bool:
+    """Whether the page of a syncd daemon answers there."""
+    try:
+        async with asyncio.timeout(_READ_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                await writer.drain()
+                answer = await reader.read(_HEAD_MAX)
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b'"ok":' in answer and b'"problems":' in answer
 
 
 async def _heard(

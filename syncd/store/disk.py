@@ -40,6 +40,7 @@ from syncd.store.leases import Leases, database_time
 from syncd.store.ledger import Ledger
 from syncd.store.local import Local
 from syncd.store.local_signal import POLL_S, SIMULATED_POLL_S, ListeningSignal, PollingSignal, Version
+from syncd.store.logins import Logins
 from syncd.store.migrate import check, ensure_triggers
 from syncd.store.mirror import Mirror
 from syncd.store.outbox import Outbox
@@ -153,6 +154,11 @@ class StateTransaction:
     def journal(self) -> Journal:
         """Runs and due times."""
         return Runs(self.connection)
+
+    @property
+    def logins(self) -> Logins:
+        """Logins under way."""
+        return Logins(self.connection)
 
     @property
     def pushes(self) -> PushJournal:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from syncd.service.web import health, login, metrics, pages, webhooks
 from syncd.service.web.deeds import Deeds
 from syncd.service.web.guard import Guard
+from syncd.service.web.onboarding import Onboarding
 from syncd.service.web.operator import Gate
 from syncd.service.web.render import Pages, style_route
 from syncd.service.web.snapshot import Snapshots
@@ -34,6 +35,7 @@ def build(
         *login.routes(house, gate, made),
         *pages.routes(house, gate, made, snapshots),
         *Deeds(house, gate, made, snapshots).routes(),
+        *Onboarding(house, gate, made, snapshots).routes(),
         *webhooks.routes(house),
         style_route(),
     ]

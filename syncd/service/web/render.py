@@ -59,6 +59,7 @@ class Pages:
             "here": request.url.path,
             "style": _STYLE_PRINT,
             "refresh": "",
+            "refresh_s": 60,
             "still": False,
             "flash": "",
             "several": False,
