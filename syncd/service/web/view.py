@@ -35,7 +35,7 @@ _JOBS: Final = {
 }
 _OUTCOMES: Final = {
     Outcome.DONE: ("well", "done"),
-    Outcome.PARTIAL: ("needs", "done, some set aside"),
+    Outcome.PARTIAL: ("needs", "done in part"),
     Outcome.LATER: ("late", "tried again later"),
     Outcome.PERSON: ("needs", "waits for you"),
     Outcome.DRAINED: ("paused", "stopped on the way"),
