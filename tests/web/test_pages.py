@@ -206,6 +206,7 @@ def test_each_button_does_what_it_says(ill: Stage) -> None:
     assert [row[0] for row in resolved] == ["local", None, None]
     assert ill.sql("SELECT state, count(*) FROM sync_outbox GROUP BY state") == [("ready", 11)]
     assert ill.sql("SELECT approved FROM sync_brakes") == [(1,)]
+    assert ill.sql("SELECT job, wish LIKE '%orders%' FROM sync_requests") == [("sweep", 1)]
 
 
 def test_a_page_renews_itself_only_where_nothing_can_be_half_filled(ill: Stage) -> None:

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from syncd.domain.shop import Shop
 from syncd.errors import SyncdError, UsageProblem
 from syncd.ports import MirrorTx
-from syncd.service import conflicts, outbox, shops
+from syncd.service import conflicts, errands, outbox, shops
+from syncd.service.jobs import Wish
 from syncd.service.outbox import Selection
 from syncd.service.web.login import permitted
 from syncd.service.web.operator import Gate
@@ -110,12 +111,15 @@ class Deeds:
                 raise UsageProblem("choose whether to send or to take back")
 
     async def _release(self, shop: Shop, _: Request, form: Mapping[str, str]) -> str:
+        """The brake comes off, and whoever works the shop is asked to judge anew: the next walk may be hours away."""
         resource = form.get("resource", "")
+        wish, now = errands.asked(Wish(shop.name, (resource,), approve=True), ()), self._house.clock.now()
 
         def release(tx: MirrorTx) -> bool:
             held = [brake for brake in tx.books.brakes(shop.id) if brake.resource == resource and not brake.approved]
             for brake in held:
                 tx.books.set_brake(shop.id, replace(brake, approved=True))
+                tx.requests.add(shop.id, "sweep", wish, "the status page", now)
             return bool(held)
 
         return "released" if await self._house.disk.mirror.run(release) else "over"

@@ -63,12 +63,12 @@ class Onboarding:
                 request, "Not from here", *lines, commands=[command], status=409, back=f"/shops/{name}"
             )
         host = urlsplit(shop.oauth_url).netloc
-        lines = (
+        told = (
             f"You are sent to {host}. Log in there to the shop's own account, and agree. Then you come back here.",
             f"syncd asks for: {', '.join(shop.scopes)}.",
         )
         act = {"action": request.url.path, "fields": {}, "words": "Go to the shop"}
-        return self._pages.message(request, f"Connect {name}", *lines, act=act, back=f"/shops/{name}")
+        return self._pages.message(request, f"Connect {name}", *told, act=act, back=f"/shops/{name}")
 
     async def _begin(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -26,7 +26,7 @@ FLASHES: Final = {
     "decided": "Decided. It is carried out within seconds.",
     "approved": "Approved. The edits are on their way.",
     "dropped": "Taken back. The mirror shows again what both sides agreed on.",
-    "released": "The brake is off. The records go with the next complete look.",
+    "released": "The brake is off. The shop is asked once more; what is really gone is marked as deleted then.",
     "paused": "Paused. Nothing is read or sent until you resume it.",
     "resumed": "Resumed.",
     "authorised": "Authorised. syncd works the shop from now on.",
