@@ -30,8 +30,8 @@ from syncd.simulator.switches import Switches
 from syncd.simulator.transport import Faults, SimTransport
 from syncd.simulator.world import SimWorld
 from syncd.store.disk import StoreDisk, open_disk
-from syncd.store.migrate import upgrade
 from tests.support.equality import differences
+from tests.support.ready import make_ready
 
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 CLIENT = "syncd.sim"
@@ -191,7 +191,7 @@ async def sat_at(
     """A worker for a simulated shop that is there already: the process that comes after another, or beside it."""
     wire = SimTransport(SimWorld([sim]), sleep=clock.sleep, rng=Random(7), faults=Faults.none())
     if fresh:
-        upgrade(url)
+        make_ready(url)
     disk = open_disk(url, clock=clock)
     log, dice = DeskLog(), DeskDice()
     known = await disk.reader.run(lambda tx: tx.books.shops())

@@ -14,10 +14,10 @@ from syncd.engine.budgeter import Budgeter
 from syncd.errors import DatabaseBusy
 from syncd.ports import Purpose
 from syncd.store.disk import StoreDisk, open_disk
-from syncd.store.migrate import upgrade
 from tests.engine.faults import Fuse, FusedWriter, no_pause
 from tests.engine.virtual import LoopClock, SeededDice, simulate
 from tests.support.databases import TestDatabase
+from tests.support.ready import make_ready
 
 BUCKET = "syncd.test/1202"
 BACKFILL = Purpose(CallClass.BACKFILL, "pull", "list")
@@ -84,7 +84,7 @@ class Desk:
 
 @contextmanager
 def _desk(url: str) -> Iterator[Desk]:
-    upgrade(url)
+    make_ready(url)
     clock = LoopClock()
     disk = open_disk(url, clock=clock, inline_pause=no_pause)
     try:

@@ -14,10 +14,10 @@ from syncd.host.lock import ExchangeLocks
 from syncd.host.spill import SpillFolder
 from syncd.ports import Home
 from syncd.store.disk import StoreDisk, open_disk
-from syncd.store.migrate import upgrade
 from tests.engine.faults import Fuse, FusedExchange, FusedSpill, FusedWriter, no_pause
 from tests.engine.token_server import TokenServer
 from tests.engine.virtual import KeptLog, LoopClock, SeededDice
+from tests.support.ready import make_ready
 
 RULES = TokenRules()
 
@@ -92,7 +92,7 @@ class Desk:
 
 @contextmanager
 def desk(url: str, folder: Path) -> Iterator[Desk]:
-    upgrade(url)
+    make_ready(url)
     clock = LoopClock()
     disk = open_disk(url, clock=clock, inline_pause=no_pause)
     try:

@@ -16,9 +16,9 @@ from syncd.host.clock import SystemClock
 from syncd.simulator.server import SimServer
 from syncd.simulator.shop import SimShop
 from syncd.simulator.world import SimWorld
-from syncd.store.migrate import upgrade
 from tests.process.caller import CLIENT, Orders, opened
 from tests.support.databases import TestDatabase
+from tests.support.ready import make_ready
 
 ROOT = Path(__file__).parents[2]
 FEW, MANY = 6, 60
@@ -42,7 +42,7 @@ def _started(orders: Orders) -> "subprocess.Popen[str]":
 
 
 def _authorise(orders: Orders, shop: SimShop) -> None:
-    upgrade(orders.url)
+    make_ready(orders.url)
 
     async def first() -> None:
         async with opened(orders) as works:

@@ -24,11 +24,11 @@ from syncd.simulator.server import SimServer
 from syncd.simulator.shop import SimShop
 from syncd.simulator.switches import Switches
 from syncd.simulator.world import SimWorld
-from syncd.store.migrate import upgrade
 from tests.process.caller import CLIENT, Orders, opened
 from tests.process.halting import Halt
 from tests.process.scene import until
 from tests.support.databases import TestDatabase
+from tests.support.ready import make_ready
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,7 +98,7 @@ def _dies_and_comes_back(death: Death, database: TestDatabase, tmp_path: Path) -
     shop = SimShop(now=SystemClock().wall, switches=switches, products=3, orders=3, customers=3)
     with SimServer(SimWorld([shop])) as server:
         orders = Orders(database.url, str(tmp_path), server.url, "refresh")
-        upgrade(orders.url)
+        make_ready(orders.url)
         asyncio.run(_authorised(orders, shop))
         _die(replace(orders, exchanges=1, halt=death.step), death)
         asyncio.run(_judged(orders, shop, death))
