@@ -13,6 +13,8 @@ import structlog
 REPEAT_EVERY_S: Final = 600.0
 RECOVERED: Final = "recovered"
 _KINDS_MAX: Final = 4096
+_ANSWERS: Final = frozenset({"settings.refused", "settings.not_now"})
+"""What somebody asked for just now is said each time."""
 _LEVELS: Final = frozenset({"warning", "error", "critical", "exception"})
 
 _Kind = tuple[str, str, str]
@@ -41,7 +43,7 @@ class Repeats:
         if event.get("event") == RECOVERED:
             self._over(str(event.get("shop", "")))
             return event
-        if method not in _LEVELS:
+        if method not in _LEVELS or event.get("event") in _ANSWERS:
             return event
         return self._again(event)
 
