@@ -7,21 +7,18 @@ next one takes the request, and where none comes the command takes it back and d
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
-from syncd.domain.lease import Kind
 from syncd.domain.request import Request
 from syncd.domain.shop import Shop
 from syncd.engine.costs import known_costs
 from syncd.engine.errands import Tell
-from syncd.ports import MirrorTx
 from syncd.service import answers, errands, jobs, shops
 from syncd.service.answers import Done
 from syncd.service.errands import Announce, Changes
 from syncd.service.jobs import Plan, Result, Wish
+from syncd.service.leasing import WorkedByDaemon, holder, leased
 from syncd.service.wire import House
 
 LOOK_S: Final = 0.2
@@ -47,28 +44,28 @@ async def perform(house: House, order: Order) -> Done:
         chosen = await jobs.shops_of(house, order.wish)
     else:
         chosen = [await shops.find(house.disk, name) for name in changes]
-    held = await house.disk.reader.run(lambda tx: [shop for shop in chosen if is_held(tx, shop)])
-    if held and order.announce is not None:
-        order.announce([await _known_plan(house, order.wish, shop) for shop in held])
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_asked(house, order, shop)) for shop in held]
-        if len(held) < len(chosen):
-            tasks.append(group.create_task(_here(house, order, [shop for shop in chosen if shop not in held])))
     done = Done()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_done(house, order, shop)) for shop in chosen]
     for task in tasks:
         done.join(task.result())
     return done
 
 
-def is_held(tx: MirrorTx, shop: Shop) -> bool:
-    """Whether a living daemon works the shop."""
-    lease = tx.leases.load(shop.id)
-    return lease is not None and lease.kind is Kind.DAEMON and lease.lasts(tx.leases.now())
+async def _done(house: House, order: Order, shop: Shop) -> Done:
+    """Work one shop under its lease, or have it worked by the daemon that has the lease."""
+    try:
+        async with leased(house, shop):
+            return await _here(house, order, shop)
+    except WorkedByDaemon:
+        if order.announce is not None:
+            order.announce([await _known_plan(house, order.wish, shop)])
+        return await _asked(house, order, shop)
 
 
-async def _here(house: House, order: Order, chosen: Sequence[Shop]) -> Done:
-    wish = replace(order.wish, only=tuple(chosen))
-    changes = {shop.name: (order.changes or {}).get(shop.name, []) for shop in chosen}
+async def _here(house: House, order: Order, shop: Shop) -> Done:
+    wish = replace(order.wish, only=(shop,))
+    changes = {shop.name: (order.changes or {}).get(shop.name, [])}
     return await errands.work(house, order.job, wish, changes, order.announce, order.tell)
 
 
@@ -90,14 +87,14 @@ async def _asked(house: House, order: Order, shop: Shop) -> Done:
     house.drain_note = f"leaving; the daemon goes on with it: syncd status {shop.name}"
     said = ""
     while not house.draining.is_set():
-        found, held = await house.disk.reader.run(partial(_look, seq=request.seq, shop=shop))
+        found = await house.disk.reader.run(lambda tx: tx.requests.load(request.seq))
         if found is None:
-            return await _here(house, order, [shop])  # forgotten: as if it had never been asked
+            return await _done(house, order, shop)  # forgotten: as if it had never been asked
         if found.ended_at is not None:
             return answers.read(found.answer)
-        if not held and await house.disk.mirror.run(lambda tx: tx.requests.withdraw(request.seq)):
+        if await _is_orphaned(house, shop, request):
             await order.tell(f"{shop.name}: no daemon works it any more, so it is done here")
-            return await _here(house, order, [shop])
+            return await _done(house, order, shop)
         if (words := _words(shop, found)) != said:
             said = words
             await order.tell(words)
@@ -105,8 +102,12 @@ async def _asked(house: House, order: Order, shop: Shop) -> Done:
     return Done(Result(is_left=True))
 
 
-def _look(tx: MirrorTx, seq: int, shop: Shop) -> tuple[Request | None, bool]:
-    return tx.requests.load(seq), is_held(tx, shop)
+async def _is_orphaned(house: House, shop: Shop, request: Request) -> bool:
+    """Whether no daemon holds the shop any more; then the request is taken back, unless it has ended by now."""
+    found = await holder(house, shop)
+    if found is not None and found.is_daemon:
+        return False
+    return await house.disk.mirror.run(lambda tx: tx.requests.withdraw(request.seq))
 
 
 def _words(shop: Shop, request: Request) -> str:

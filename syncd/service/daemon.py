@@ -5,7 +5,6 @@ Must not know how a shop is read; that is the supervisor's (`engine`).
 
 import asyncio
 import os
-import socket
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Final
@@ -63,7 +62,7 @@ def _keeping(house: House) -> Keeping:
         resources=house.resources,
         open_worker=house.reopened,
         read_bucket=house.bucket,
-        open_errands=partial(errands.opened, house, f"{socket.gethostname()}:{os.getpid()}"),
+        open_errands=partial(errands.opened, house, house.leases.owner),
         push_rules=house.push_rules,
         outages=house.outages,
         hook_rules=house.hook_rules,

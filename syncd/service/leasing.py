@@ -111,6 +111,8 @@ async def _taken(house: House, shop: Shop) -> None:
         if not told:
             house.log.info("shop.waits", shop=shop.name, message="another command works it")
             told = True
+        if house.draining.is_set():
+            raise Retry(f"{shop.name} is worked by another command", hint="syncd status")
         await house.clock.sleep(_LOOK_S)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from syncd.domain.lease import Kind
 from syncd.domain.request import Request
 from syncd.service.settings import load
 from syncd.service.wire import House, open_house
@@ -96,9 +95,8 @@ def run(installation: Installation) -> Iterator[Callable[..., Running]]:
 
     def start(settings: str = QUIET) -> Running:
         (installation.folder / "syncd.toml").write_text(settings)
-        in_house(installation, lambda house: house.disk.mirror.run(_hold))
         started.append(Running(installation, installation.start("run")))
-        started[-1].hears("daemon.started")
+        started[-1].hears("lease.taken")
         return started[-1]
 
     yield start
@@ -107,18 +105,6 @@ def run(installation: Installation) -> Iterator[Callable[..., Running]]:
         each.process.wait()
         each.close()
         assert not [line for line in each.lines if "Traceback" in line or '"bug"' in line]
-
-
-def _hold(tx: Any) -> None:
-    """As a daemon's first beat does."""
-    lease = tx.leases.load(1)
-    tx.leases.take(1, "daemon", Kind.DAEMON, 3600.0, lease)
-
-
-def _let_go(tx: Any) -> None:
-    """As time does for a daemon that died."""
-    lease = tx.leases.load(1)
-    tx.leases.release(lease.owner, [1])
 
 
 def test_a_pull_asks_the_daemon_and_shows_its_result(
@@ -178,7 +164,6 @@ def test_when_the_daemon_dies_the_command_does_it_itself(
     daemon.hears("request.taken")
     daemon.process.kill()
     daemon.process.wait()
-    in_house(installation, lambda house: house.disk.mirror.run(_let_go))
     out, said = command.communicate(timeout=PATIENCE_S)
     assert command.returncode == 0, said
     assert "so it is done here" in said
