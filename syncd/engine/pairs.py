@@ -13,11 +13,11 @@ from syncd.domain.backoff import delay
 from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
 from syncd.domain.token import SealedTokens, TokenSet
-from syncd.engine.errand import DeskErrand, seal
+from syncd.engine.teller import DeskTeller, seal
 from syncd.engine.vault_transactions import forget, load, store
 from syncd.errors import DatabaseBusy, DiskProblem, SchemaProblem
 from syncd.ports import Clock, Dice, Exchange, ExchangeLock, Home, Log, Sealer, Spill, StateTx, Writer
-from syncd.ports.errand import Errand, Fetched
+from syncd.ports.teller import Fetched, Teller
 
 _EVERY_GENERATION: Final = 2**62
 
@@ -50,14 +50,14 @@ class TokenRules:
 class Vault:
     """What a rotation works with: the token endpoint, the rows, the seal, the spill and the lock.
 
-    `errand` None exchanges in this process, `home` None asks nobody where we are."""
+    `teller` None exchanges in this process, `home` None asks nobody where we are."""
 
     exchange: Exchange
     state: Writer[StateTx]
     sealer: Sealer
     spill: Spill
     lock: ExchangeLock
-    errand: Errand | None = None
+    teller: Teller | None = None
     home: Home | None = None
 
 
@@ -73,7 +73,7 @@ class Pairs:
         self._rules = rules
         self.calm = asyncio.Event()
         self.calm.set()
-        self.errand: Errand = vault.errand or DeskErrand(vault.exchange, vault.sealer, vault.spill, self._unspilled)
+        self.teller: Teller = vault.teller or DeskTeller(vault.exchange, vault.sealer, vault.spill, self._unspilled)
 
     async def row(self) -> SealedTokens | None:
         """Return the row as it is stored."""
@@ -113,7 +113,7 @@ class Pairs:
 
         It stays in the spill until the next one comes: so it is there although the database may be set back."""
         fresh, is_spilled, attempt = fetched.row, fetched.is_spilled, 0
-        if is_spilled and self.errand.outlives:
+        if is_spilled and self.teller.outlives:
             self.calm.set()
         while (standing := await self._stored(fresh, is_spilled, attempt)) is None:
             attempt += 1

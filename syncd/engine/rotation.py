@@ -27,7 +27,7 @@ from syncd.errors import (
     Throttled,
 )
 from syncd.ports import Clock, Dice, Log, StateTx
-from syncd.ports.errand import Fetched, Order
+from syncd.ports.teller import Fetched, Order
 
 
 class Rotation:
@@ -42,7 +42,7 @@ class Rotation:
         self._hint = f"Authorise the shop again: syncd auth login {shop.name}"
         self._pairs = Pairs(shop, vault, clock=clock, dice=dice, log=log, rules=rules)
         self.calm = self._pairs.calm
-        self.outlives = self._pairs.errand.outlives
+        self.outlives = self._pairs.teller.outlives
 
     async def peek(self) -> TokenSet | None:
         """Return the stored pair without any lock; None where there is none that could be used."""
@@ -91,11 +91,11 @@ class Rotation:
             generation = 1 if row is None else row.generation + 1
             self._pairs.probe(generation)
             home = await self._pairs.here()
-            await self._pairs.errand.ready()
+            await self._pairs.teller.ready()
             self.calm.clear()
             try:
                 try:
-                    fetched = await self._pairs.errand.run(self._order(code, generation, home), held)
+                    fetched = await self._pairs.teller.run(self._order(code, generation, home), held)
                 except GrantRevoked as error:
                     raise GrantRevoked("the shop refuses this authorisation code", hint=self._hint) from error
                 return self._pairs.open(await self._pairs.keep(fetched))
@@ -147,7 +147,7 @@ class Rotation:
             reason = "the exchange of its token was interrupted twice, and the outcome is unknown"
             raise await self._buried(row, reason)
         refresh = self._pairs.unseal(row, "refresh", row.refresh)
-        await self._pairs.errand.ready()
+        await self._pairs.teller.ready()
         self.calm.clear()
         try:
             order = self._order(refresh, row.generation + 1, home)
@@ -163,7 +163,7 @@ class Rotation:
 
     async def _fetched(self, intent: SealedTokens, order: Order, held: int | None) -> Fetched:
         try:
-            return await self._pairs.errand.run(order, held)
+            return await self._pairs.teller.run(order, held)
         except GrantRevoked as error:
             after = "after an exchange that was interrupted, " if intent.replayed else ""
             reason = f"{after}the shop refuses the refresh token of {self._shop.name}"

@@ -1,6 +1,7 @@
-"""The process that exchanges tokens: `python -m syncd.service.exchange_child`, started by `exchange_errand.py`.
+"""The process that exchanges tokens: `python -m syncd.service.exchange_child`, started by `exchange_parent.py`.
 
-It outlives the daemon, and ends by itself when it has stored what it was told to fetch. Its work is in `teller.py`.
+It outlives the daemon, and ends by itself when it has stored what it was told to fetch. What it does with an order is
+in `exchange_talk.py`.
 """
 
 import sys
@@ -15,10 +16,10 @@ def main() -> None:
     sys.modules["click"] = None  # type: ignore[assignment]
     from syncd.host.clock import SystemClock  # noqa: PLC0415  after the line above
     from syncd.remote.oauth import TokenEndpoint  # noqa: PLC0415
-    from syncd.service.teller import HARD_S, Teller  # noqa: PLC0415
+    from syncd.service.exchange_talk import HARD_S, Talks  # noqa: PLC0415
 
     clock = SystemClock()
-    serve(Teller(clock, lambda settings: TokenEndpoint(None, clock, settings)).talk, hard_s=HARD_S)
+    serve(Talks(clock, lambda settings: TokenEndpoint(None, clock, settings)).talk, hard_s=HARD_S)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop, ShopState
 from syncd.domain.token import SealedTokens, TokenPhase
 from syncd.errors import LostAnswer, NotUnderstood, Retry, SyncdError
-from syncd.ports.errand import Fetched, Order
+from syncd.ports.teller import Fetched, Order
 from syncd.remote.settings import RemoteSettings
 
 TAKEN: Final = b"taken\n"

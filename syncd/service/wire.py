@@ -31,7 +31,7 @@ from syncd.ports import Alarm, Watcher
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
 from syncd.service.doors import Doors
-from syncd.service.exchange_errand import ChildErrand
+from syncd.service.exchange_parent import ChildTeller
 from syncd.service.hush import HushedExchange
 from syncd.service.membership import call_s, member, write_s
 from syncd.service.premises import SPILL, Premises
@@ -83,11 +83,11 @@ class House(Premises):
     # --- the parts ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def errand(self) -> ChildErrand | None:
+    def teller(self) -> ChildTeller | None:
         """Exchanges run in a process that outlives this one; in this one where the wire was handed in."""
         if self._doors.wire is not None:
             return None
-        return ChildErrand(lambda: self.keys.first, self.loaded.home / SPILL, self.remote_settings, self.clock)
+        return ChildTeller(lambda: self.keys.first, self.loaded.home / SPILL, self.remote_settings, self.clock)
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -114,7 +114,7 @@ class House(Premises):
     def tokens(self, shop: Shop) -> ShopTokens:
         """The vault's side of one shop. Raises KeyProblem."""
         exchange = HushedExchange(self.endpoint, self.redactor)
-        vault = Vault(exchange, self.disk.state, self.sealer, self.spill, self.lock, self.errand, self.home)
+        vault = Vault(exchange, self.disk.state, self.sealer, self.spill, self.lock, self.teller, self.home)
         rules = token_rules(self.loaded)
         return ShopTokens(shop, vault, clock=self.clock, dice=self.dice, log=self.log, rules=rules)
 
@@ -178,8 +178,8 @@ class House(Premises):
         for place in list(self._places.values()):
             await self._leave(place)
         self._places.clear()
-        if "errand" in self.__dict__ and self.errand is not None:
-            self.errand.close()
+        if "teller" in self.__dict__ and self.teller is not None:
+            self.teller.close()
 
     # --- putting together ------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The way of a new owner, typed command by command: shop, consent, pull, status, and what trouble looks like."""
 
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -29,6 +30,7 @@ def test_from_nothing_to_sql(installation: Installation, make_shop: MakeShop) ->
     installation.fine("shop", "add", "demo", "--base-url", address, "--client-id", CLIENT)
     installation.login()
     assert "ready, generation 1" in installation.fine("auth", "show", "demo")
+    assert re.search(r"demo +active +ready +1 +.* ago +.* more +fine", installation.fine("auth"))
 
     dry = installation.syncd("pull", "demo", "--dry-run")
     assert (dry.code, _rows(installation, "SELECT * FROM orders")) == (0, [])

@@ -28,11 +28,11 @@ from syncd.ports import ExchangeLock, Purpose
 from syncd.remote.gateway import ShopGateway
 from syncd.remote.oauth import TokenEndpoint
 from syncd.remote.settings import RemoteSettings
-from syncd.service.exchange_errand import ChildErrand
+from syncd.service.exchange_parent import ChildTeller
 from syncd.store.disk import open_disk
 from syncd.store.pglock import PostgresExchangeLocks
 from tests.engine.virtual import KeptLog
-from tests.process.halting import Halt, HaltingErrand, HaltingSpill, HaltingWriter
+from tests.process.halting import Halt, HaltingSpill, HaltingTeller, HaltingWriter
 
 CLIENT = "syncd.sim"
 
@@ -74,14 +74,14 @@ async def opened(orders: Orders) -> AsyncIterator[Works]:
         lock = BothLocks(lock, PostgresExchangeLocks(disk.address.state, clock.sleep))
     halt, keys = Halt(folder, orders.halt), KeyRing([b"k" * 32])
     child = Child("tests.process.halting_child", orders.folder, orders.halt) if orders.halt else None
-    errand = ChildErrand(lambda: keys.first, folder / "spill", RemoteSettings(), clock, child)
+    teller = ChildTeller(lambda: keys.first, folder / "spill", RemoteSettings(), clock, child)
     vault = Vault(
         TokenEndpoint(None, clock),
         HaltingWriter(disk.state, halt),
         keys,
         HaltingSpill(SpillFolder(folder / "spill"), halt),
         lock,
-        HaltingErrand(errand, halt),
+        HaltingTeller(teller, halt),
     )
     rules = TokenRules(exchange_s=0.3)
     tokens = ShopTokens(shop, vault, clock=clock, dice=dice, log=KeptLog(), rules=rules)
@@ -94,7 +94,7 @@ async def opened(orders: Orders) -> AsyncIterator[Works]:
     finally:
         await tokens.close()
         await gateway.aclose()
-        errand.close()
+        teller.close()
         disk.close()
 
 

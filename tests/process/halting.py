@@ -16,7 +16,7 @@ from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
 from syncd.domain.token import SealedTokens
 from syncd.ports import Granted, Inspected
-from syncd.ports.errand import Fetched, Order
+from syncd.ports.teller import Fetched, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class HaltingWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class HaltingErrand:
-    """An Errand that stops when the answer is there."""
+class HaltingTeller:
+    """An Teller that stops when the answer is there."""
 
     inner: Any
     halt: Halt

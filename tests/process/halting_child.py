@@ -9,7 +9,7 @@ from syncd.host.clock import SystemClock
 from syncd.host.spill import SpillFolder
 from syncd.remote.oauth import TokenEndpoint
 from syncd.remote.settings import RemoteSettings
-from syncd.service.teller import HARD_S, Teller
+from syncd.service.exchange_talk import HARD_S, Talks
 from tests.process.halting import Halt, HaltingExchange, HaltingSpill, HaltingWire
 
 
@@ -21,7 +21,7 @@ def main(folder: Path, step: str) -> None:
     def endpoint(settings: RemoteSettings) -> HaltingExchange:
         return HaltingExchange(TokenEndpoint(HaltingWire(halt), clock, settings), halt)
 
-    serve(Teller(clock, endpoint, lambda place: HaltingSpill(SpillFolder(place), halt)).talk, hard_s=HARD_S)
+    serve(Talks(clock, endpoint, lambda place: HaltingSpill(SpillFolder(place), halt)).talk, hard_s=HARD_S)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The errand of an exchange, run right here: the token endpoint, the seal, the spill, and not one wait between them.
+"""The teller of this process: the token endpoint, the seal, the spill, and not one wait between them.
 
 `service/exchange_child.py` runs this very code in a process of its own, which outlives the daemon; a simulation runs it
 in its own. Must not import what is slow to load: a child pays for it at every start.
@@ -13,7 +13,7 @@ from syncd.domain.secret import Secret
 from syncd.domain.token import SealedTokens, TokenPhase
 from syncd.errors import DiskProblem
 from syncd.ports import Exchange, Granted, Sealer, Spill
-from syncd.ports.errand import Fetched, Order
+from syncd.ports.teller import Fetched, Order
 
 LIFETIME_S: Final = 1800.0
 """The life of an access token where the shop tells none (the reference: 30 minutes)."""
@@ -21,8 +21,8 @@ _LIFETIME_LEAST_S: Final = 60.0
 _LIFETIME_MOST_S: Final = 366 * 86_400.0
 
 
-class DeskErrand:
-    """An errand in this process (satisfies `ports.Errand`). `unspilled` is told why a pair could not be spilled."""
+class DeskTeller:
+    """A teller in this process (satisfies `ports.Teller`). `unspilled` is told why a pair could not be spilled."""
 
     outlives = False
 

@@ -1,7 +1,6 @@
-"""The errand of an exchange: an old token leaves, a new pair lies sealed in the spill.
+"""The teller, who makes an exchange: an old token leaves, a new pair lies sealed in the spill.
 
-Nothing may stand between the shop's answer and the spill; so the three steps are one errand, and whoever runs it may be
-another process.
+Nothing may stand between the shop's answer and the spill; so one does all three steps, and that may be another process.
 """
 
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ class Fetched:
     is_spilled: bool
 
 
-class Errand(Protocol):
+class Teller(Protocol):
     """Redeems, seals and spills, with nothing in between. `held` is the descriptor that carries the exchange lock.
 
     `outlives` says whether it comes to its end although whoever sent it has died. `ready` makes sure that it can be

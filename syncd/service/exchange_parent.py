@@ -13,7 +13,7 @@ from syncd.domain.secret import Secret
 from syncd.errors import LostAnswer, RemoteDown
 from syncd.host.child import Child, Streams
 from syncd.ports import Clock
-from syncd.ports.errand import Fetched, Order
+from syncd.ports.teller import Fetched, Order
 from syncd.remote.settings import RemoteSettings
 from syncd.service.exchange_lines import TAKEN, order_line, read_answer
 
@@ -22,8 +22,8 @@ _SPARE_S: Final = 20.0
 """Longer than the exchange's own time-out: a child that is silent even then is stuck."""
 
 
-class ChildErrand:
-    """Errands of all shops, through one child (satisfies `ports.Errand`). `key` is asked for each time: keys change."""
+class ChildTeller:
+    """Exchanges of all shops, through one child (satisfies `ports.Teller`). `key` is asked each time: keys change."""
 
     outlives = True
 

@@ -10,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from syncd.engine.errand import DeskErrand
+from syncd.engine.teller import DeskTeller
 from syncd.errors import DiskProblem, RemoteDown, SyncdError
 from syncd.host.child import Streams
 from syncd.host.cipher import KeyRing
 from syncd.host.spill import SpillFolder
 from syncd.ports import Clock, Exchange, Spill
-from syncd.ports.errand import Fetched
+from syncd.ports.teller import Fetched
 from syncd.remote.settings import RemoteSettings
 from syncd.service.exchange_lines import TAKEN, Told, answer_of, refusal_of, told
 
@@ -25,7 +25,7 @@ HARD_S: Final = 90.0
 _AGAIN_S: Final = 0.5
 
 
-class Teller:
+class Talks:
     """Serves one conversation after the other. Tests hand in doors at which it can be stopped."""
 
     def __init__(
@@ -64,14 +64,14 @@ class Teller:
         left_s = job.until_s - self._clock.monotonic()
         if left_s <= 0:
             return RemoteDown("the exchange of tokens was called off: this machine stood still for too long")
-        errand = DeskErrand(
+        teller = DeskTeller(
             self._endpoint(job.settings(left_s)),
             KeyRing.of([job.key], source="the order"),
             self._spill(job.spill),
             lambda _: None,
         )
         try:
-            return await errand.run(job.order, None)
+            return await teller.run(job.order, None)
         except SyncdError as error:
             return error
 
