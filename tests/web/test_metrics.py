@@ -115,7 +115,7 @@ def test_counters_grow_by_what_came(well: Stage) -> None:
         async with face(well.loaded) as (house, browser):
             before = (await browser.get("/metrics")).text
             await jobs.pull(house, jobs.Wish(quick=True, resources=("prices",)))
-            await house.clock.sleep(KEEP_S)
+            await house.clock.sleep(2 * KEEP_S)
             after = (await browser.get("/metrics")).text
         grown = {
             name: _sum(after, name) - _sum(before, name)

@@ -3,6 +3,7 @@
 Must not read a database: a scraper that comes too often gets the snapshot that is there.
 """
 
+import asyncio
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -18,7 +19,8 @@ from syncd.domain.token import TokenPhase
 from syncd.errors import SyncdError
 from syncd.service.web.metric_names import BY_NAME, Family
 from syncd.service.web.operator import Gate
-from syncd.service.web.snapshot import ResourceFigures, Snapshot, Snapshots
+from syncd.service.web.recent import Recent
+from syncd.service.web.snapshot import KEEP_S, STRETCH, ResourceFigures, Snapshot, Snapshots
 from syncd.service.wire import House
 
 Sample = tuple[str, tuple[str, ...], float | None]
@@ -35,22 +37,29 @@ def routes(
 ) -> list[Route]:
     """The address."""
     ProcessCollector(registry=registry)
+    text = Recent(house.clock, KEEP_S, lambda: _collected(house, snapshots, beat_age_s), stretch=STRETCH)
 
     async def metrics(request: Request) -> Response:
         if not gate.may_read(request):
             told = "The operator's token is needed, as in: Authorization: Bearer TOKEN\n"
             return PlainTextResponse(told, 401, {"WWW-Authenticate": "Bearer"})
-        begun = house.clock.monotonic()
-        samples = list(_daemon(house, beat_age_s))
-        try:
-            shot = await snapshots.now()
-            samples += [("syncd_database_up", (), 1.0), *_all(house, shot)]
-        except SyncdError:
-            samples.append(("syncd_database_up", (), 0.0))
-        samples.append(("syncd_collect_seconds", (), house.clock.monotonic() - begun))
-        return Response(_text(samples) + generate_latest(registry), media_type=_FORMAT)
+        return Response(await text.get() + generate_latest(registry), media_type=_FORMAT)
 
     return [Route("/metrics", metrics)]
+
+
+async def _collected(house: House, snapshots: Snapshots, beat_age_s: Callable[[], float] | None) -> bytes:
+    """The text of all that is not measured in between. It is put together on a thread: many shops make it long."""
+    begun = house.clock.monotonic()
+    samples = list(_daemon(house, beat_age_s))
+    try:
+        shot = await snapshots.now()
+    except SyncdError:
+        samples.append(("syncd_database_up", (), 0.0))
+    else:
+        samples += [("syncd_database_up", (), 1.0), *_all(house, shot)]
+    samples.append(("syncd_collect_seconds", (), house.clock.monotonic() - begun))
+    return await asyncio.to_thread(_text, samples)
 
 
 class _Once:

@@ -15,20 +15,22 @@ PATIENCE_S = 8.0
 
 
 class Recent(Generic[T]):
-    """Keeps an answer for `keep_s` seconds from when it was begun."""
+    """Keeps an answer for `keep_s` seconds from when it was begun; or for `stretch` times what it took."""
 
-    def __init__(self, clock: Clock, keep_s: float, work_out: Callable[[], Awaitable[T]]) -> None:
+    def __init__(
+        self, clock: Clock, keep_s: float, work_out: Callable[[], Awaitable[T]], *, stretch: float = 0.0
+    ) -> None:
         self._clock = clock
         self._keep_s = keep_s
+        self._stretch = stretch
         self._work_out = work_out
-        self._begun_at = 0.0
+        self._until = 0.0
         self._task: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
         """The answer. Raises what working it out raises, and DatabaseBusy where it takes too long."""
         task, now = self._task, self._clock.monotonic()
-        if task is None or (task.done() and (now - self._begun_at >= self._keep_s or task.exception() is not None)):
-            self._begun_at = now
+        if task is None or (task.done() and (now >= self._until or task.exception() is not None)):
             task = self._task = asyncio.ensure_future(self._worked_out())
         await asyncio.wait([task], timeout=PATIENCE_S)
         if not task.done():
@@ -40,4 +42,8 @@ class Recent(Generic[T]):
         self._task = None
 
     async def _worked_out(self) -> T:
-        return await self._work_out()
+        begun = self._clock.monotonic()
+        answer = await self._work_out()
+        took = self._clock.monotonic() - begun
+        self._until = begun + max(self._keep_s, self._stretch * took)
+        return answer

@@ -23,6 +23,8 @@ from syncd.store.disk import MirrorTransaction
 from syncd.store.figures import CallLine, Counts, Kept, Mirrored
 
 KEEP_S: Final = 2.0
+STRETCH: Final = 10.0
+"""However many shops there are, and however often somebody asks: a tenth of the time goes into it at most."""
 ROWS_KEEP_S: Final = 60.0
 HOURS: Final = 24
 _HOUR_S: Final = 3600
@@ -71,7 +73,7 @@ class Snapshots:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._recent = Recent(house.clock, KEEP_S, self._take)
+        self._recent = Recent(house.clock, KEEP_S, self._take, stretch=STRETCH)
         self._rows = Recent(house.clock, ROWS_KEEP_S, lambda: house.disk.reader.run(figures.rows))
         self._calls = _Totals()
         self._runs: Counter[tuple[object, ...]] = Counter()
