@@ -80,9 +80,12 @@ class Inbox:
         self._reading = asyncio.Lock()
         self._queue: list[tuple[Arrival, asyncio.Future[bool]]] = []
         self._storing: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def receive(self, token: str, body: bytes) -> Received:
         """One delivery. It is committed when STORED comes back. Never raises what a database may."""
+        if self._closed:
+            return Received(Word.AWAY)
         door = await self._door(token)
         if door is None:
             self.unknown += 1
@@ -101,7 +104,10 @@ class Inbox:
         return Received(Word.STORED)
 
     async def close(self) -> None:
-        """Wait until what was begun is stored, and note what was refused."""
+        """Take nothing more, wait until what was begun is stored, and note what was refused."""
+        self._closed = True
+        async with self._reading:
+            pass
         if self._storing is not None:
             await asyncio.wait([self._storing])
         if any(door.refused for door in self._doors.values()):

@@ -24,8 +24,12 @@ from tests.sim.doors import Process
 
 T = TypeVar("T")
 Alter = Callable[[StoreDisk], StoreDisk]
-SEALED: Final = {"sync_tokens": ("access", "refresh", "home")}
-"""Sealed anew each time, with a nonce that no seed decides; and which folder it was."""
+SEALED: Final = {
+    "sync_tokens": ("access", "refresh", "home"),
+    "sync_webhook_doors": ("sealed",),
+    "sync_replicas": ("host", "pid"),
+}
+"""Sealed anew each time, with a nonce that no seed decides; and which folder, machine and process it was."""
 
 
 @cache

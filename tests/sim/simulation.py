@@ -15,6 +15,7 @@ from syncd.domain.shop import ShopState
 from syncd.errors import SyncdError
 from syncd.service import daemon, jobs
 from syncd.service.wire import House
+from syncd.simulator.courier import Mishaps
 from tests.sim import people
 from tests.sim.chronicle import Chronicle
 from tests.sim.doors import EPOCH, Process
@@ -22,6 +23,7 @@ from tests.sim.judge import Judge
 from tests.sim.lives import Life, Machine, Weather, is_wanted
 from tests.sim.loop import VirtualLoop
 from tests.sim.machine import Alter, install_at
+from tests.sim.post import SECTION, Post
 from tests.sim.traces import Traces
 from tests.sim.typists import DELETED, Typists
 from tests.sim.witness import Witness
@@ -84,6 +86,7 @@ class Simulation:
             self._typists = Typists(plan.typing, self._loaded, self._world, chronicle, luck)
             self._judge.traces = Traces(self._loaded, self._world, self._typists.book)
             self._machine.fate = partial(self._fate, Random(f"fate/{plan.seed}"))
+        self._post = Post(self._world, chronicle, Random(f"post/{plan.seed}"), plan.webhooks or Mishaps())
         self._desk = asyncio.Lock()  # who has it works beside the daemon, or sees to it that nobody does
         self._crashes = 0
         self._daemons = 0
@@ -100,6 +103,8 @@ class Simulation:
         troubles = [*map(self._outage, self._plan.outages), *map(self._revocation, self._plan.revoked)]
         if self._typists is not None:
             troubles.append(self._typists.work())
+        if self._plan.webhooks is not None:
+            troubles.append(self._post.work())
         begun = [self._loop.create_task(each) for each in (self._owner(), self._edits(), *troubles)]
         try:
             life = await self._day()
@@ -131,6 +136,7 @@ class Simulation:
             "edits": sum(len(shop.books.writes) for shop in self._world.shops.values()),
             "crashes": self._crashes,
             "doubts": sum(self._machine.traffic.doubts.values()),
+            "told": self._post.told,
         }
         if self._typists is not None:
             facts |= {"typed": self._typists.book.edits, "pushed": len(self._world.taken)}
@@ -162,7 +168,8 @@ class Simulation:
 
     def _start(self, dies_at: int | None) -> Life:
         self._daemons += 1
-        return self._machine.start(f"daemon-{self._daemons}", daemon.run, dies_at)
+        self._post.daemon = self._machine.start(f"daemon-{self._daemons}", daemon.run, dies_at)
+        return self._post.daemon
 
     async def _end(self, life: Life) -> None:
         """A daemon has ended, or does soon: look at what it leaves."""
@@ -287,6 +294,7 @@ def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
         # Nobody edits the mirror in these days: looking whether somebody did is most of what an idle daemon does.
         "push": push,
         "replicas": {"lease_s": lease_s},
+        "webhooks": SECTION if plan.webhooks is not None else {},
         "resources": own,
         "log": {"progress_every_s": 3600.0},
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final, get_args
 
+from syncd.simulator.courier import Mishaps
 from syncd.simulator.shop import SimShop
 from syncd.simulator.switches import CHARACTERS, FILTERS, KINDS, Switches
 from syncd.simulator.transport import AFTER, BEFORE, Faults
@@ -76,6 +77,7 @@ class Plan:
     revoked: tuple[tuple[float, str], ...]  # when an owner takes the permission away, and gives it again later
     day_s: float = DAY_S
     typing: Typing | None = None  # None: nobody edits the mirror
+    webhooks: Mishaps | None = None  # None: the shops have none
 
 
 def draw(seed: int) -> Plan:
@@ -99,6 +101,7 @@ def draw(seed: int) -> Plan:
         revoked=tuple(
             (luck.uniform(0, DAY_S * 0.9), luck.choice(shops).name) for _ in range(luck.choice((0, 0, 0, 1)))
         ),
+        webhooks=_mishaps(Random(f"webhooks/{seed}")),
     )
 
 
@@ -137,6 +140,14 @@ def draw_push(seed: int) -> Plan:
 def _outage(luck: Random, shops: tuple[ShopPlan, ...]) -> tuple[float, float, str]:
     begins = luck.uniform(0, DAY_S * 0.9)
     return begins, begins + luck.uniform(30, 7200), luck.choice(shops).name
+
+
+def _mishaps(luck: Random) -> Mishaps | None:
+    """What befalls the webhooks of a day; in some the shops have none."""
+    if luck.random() < 0.3:
+        return None
+    chances = {name: luck.choice((0.0, 0.1, 0.6)) for name in ("lost", "late", "doubled", "reordered")}
+    return Mishaps(**chances, late_s=1800.0, retry_s=20.0, fails_max=luck.choice((2, 19)))
 
 
 def _faults(luck: Random) -> Faults:
