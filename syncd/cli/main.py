@@ -105,6 +105,7 @@ def _add_commands() -> None:
     from syncd.cli import (
         apply,
         auth,
+        backup,
         conflict,
         customer,
         db,
@@ -129,7 +130,7 @@ def _add_commands() -> None:
 
     looking = (pull, push, sync, plan, apply, sweep, run)
     people = (conflict, outbox, history, undo, customer, webhooks)
-    for command in (demo, init, shop, auth, *looking, *people, status, top, doctor, db, simulate):
+    for command in (demo, init, shop, auth, *looking, *people, status, top, doctor, db, backup, simulate):
         command.register(app)
 
 

@@ -29,47 +29,35 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a beat found: all shops, our leases, which of them to give back, what is known of the others', and who has a
-    session."""
+    """What a beat found: all shops, our leases, which of them to give back, and what is known of the others'."""
 
     shops: tuple[Shop, ...]
     mine: Mapping[int, Lease]
     surplus: frozenset[int]
     watches: Mapping[int, Watch]
-    signed: frozenset[str]
 
 
 def turn(
-    tx: MirrorTx,
-    member: Member,
-    working: Collection[int],
-    watches: Mapping[int, Watch],
-    monotonic_s: float,
-    *,
-    met: frozenset[str] | None,
+    tx: MirrorTx, member: Member, working: Collection[int], watches: Mapping[int, Watch], monotonic_s: float
 ) -> Turn:
     """One beat: be seen, renew, give back what is no longer worked, take what is free.
 
     `working` are the shops that somebody still works in this process: none of them is given back, and none that was
-    lost meanwhile is taken again. `met` are those whose session was seen before: who has none any more is gone.
-    None where our own last beat was late, for then the database was away, perhaps, for all."""
+    lost meanwhile is taken again."""
     table, shops = tx.leases, tx.books.shops()
     active = {shop.id for shop in shops if shop.state is ShopState.ACTIVE}
     table.seen(member.owner, member.host, member.pid)
-    table.sign(member.owner)
-    signed = table.signed()
-    gone = frozenset[str]() if signed is None or met is None else met - signed
     mine = {lease.shop_id: lease for lease in table.renew(member.owner, member.lease_s)}
     idle = [shop_id for shop_id in mine if shop_id not in active and shop_id not in working]
     table.release(member.owner, idle)
     mine = {shop_id: lease for shop_id, lease in mine.items() if shop_id not in idle}
     leases = {lease.shop_id: lease for lease in table.all() if lease.shop_id not in mine}
     watches = watched(watches, leases, monotonic_s)
-    others = [each for each in _others(table, member) if each.replica not in gone]
+    others = _others(table, member)
     free = {
         shop_id: _free_for_s(leases.get(shop_id), table.now())
         for shop_id in sorted(active - mine.keys() - set(working))
-        if _may_take(leases.get(shop_id), watches.get(shop_id), member, table.now(), monotonic_s, gone)
+        if _may_take(leases.get(shop_id), watches.get(shop_id), member, table.now(), monotonic_s)
     }
     held = Counter(lease.owner for lease in leases.values())
     counts = [held[each.replica] for each in others]
@@ -78,7 +66,7 @@ def turn(
         lease = table.take(shop_id, member.owner, member.kind, member.lease_s, leases.get(shop_id))
         if lease is not None:
             mine[shop_id] = lease
-    return Turn(tuple(shops), mine, frozenset(surplus), watches, signed or frozenset())
+    return Turn(tuple(shops), mine, frozenset(surplus), watches)
 
 
 def watched(before: Mapping[int, Watch], leases: Mapping[int, Lease], monotonic_s: float) -> dict[int, Watch]:
@@ -102,18 +90,10 @@ def _others(table: LeaseTable, member: Member) -> list[Replica]:
     return [each for each in replicas if each.lives(now_s, member.lease_s)]
 
 
-def _may_take(
-    lease: Lease | None,
-    watch: Watch | None,
-    member: Member,
-    now_s: float,
-    monotonic_s: float,
-    gone: frozenset[str],
-) -> bool:
+def _may_take(lease: Lease | None, watch: Watch | None, member: Member, now_s: float, monotonic_s: float) -> bool:
     if member.is_alone and lease is not None and lease.kind is Kind.DAEMON:
         return True
-    is_gone = lease is not None and lease.owner in gone
-    return is_free(lease, watch, now_s, monotonic_s, member.lease_s, is_gone=is_gone)
+    return is_free(lease, watch, now_s, monotonic_s, member.lease_s)
 
 
 def _free_for_s(lease: Lease | None, now_s: float) -> float:
@@ -130,7 +110,6 @@ def take_one(
     lease, now_s = table.load(shop_id), table.now()
     if lease is not None and not lease.is_given_back:
         watch = Watch.after(watch, lease, monotonic_s)
-    table.sign(member.owner)
     free = is_free(lease, watch, now_s, monotonic_s, member.lease_s)
     if daemon_lives is not None and lease is not None and not lease.is_given_back and lease.kind is Kind.DAEMON:
         free = not daemon_lives

@@ -54,6 +54,11 @@ class Outages:
         self._log = log
         self._open: dict[tuple[str, str], _Outage] = {}
 
+    @property
+    def now(self) -> list[str]:
+        """What is out of order at the moment, in words."""
+        return sorted(f"{what} {shop}".rstrip() for what, shop in self._open)
+
     def failed(self, shop: str, work: str, problem: SyncdError) -> None:
         """Some work met a fault."""
         what = next((what for kind, what in _WHAT if isinstance(problem, kind)), "")

@@ -20,6 +20,8 @@ from syncd.ports import LocalSignal, MirrorTx
 PUT_OFF_S = 60.0
 """After the clock was set back, what was put off waits no longer than this: as long as two looks for a create in doubt
 must lie apart."""
+GRACE_S = 4.0
+"""How long a drain waits for what shops have in hand: with a token exchange too it is over within ten seconds."""
 _SIGNAL_S = 60.0
 _SOON = 5
 """In parts of a beat: after a beat that the database did not take, the next one comes sooner."""
@@ -35,6 +37,7 @@ class Supervisor:
         self._signal = signal
         self._rung = asyncio.Event()
         self._lives: dict[int, ShopLife] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._has_read = False
         self._steps = ClockSteps(keeping.clock)
         self._beat_at = keeping.clock.monotonic()
@@ -121,11 +124,14 @@ class Supervisor:
             if shop_id not in self._lives:  # until it was seen off its shop gets no second life beside it
                 life = ShopLife(self._keeping, shop)
                 self._lives[shop_id] = life
-                group.create_task(self._live(life))
+                self._tasks[shop_id] = group.create_task(self._live(life))
 
     async def _live(self, life: ShopLife) -> None:
-        await life.live()
-        self._rung.set()
+        try:
+            await life.live()
+        finally:
+            life.ended = True
+            self._rung.set()
 
     async def _keep_time(self) -> None:
         """Where somebody set the clock of this machine, nothing waits for the old time to come again."""
@@ -156,12 +162,13 @@ class Supervisor:
         if ended:
             await self._leases.release([life.shop.id for life in ended])
         for life in ended:
-            del self._lives[life.shop.id]
+            del self._lives[life.shop.id], self._tasks[life.shop.id]
 
     async def _wind_up(self) -> None:
         """Let every life finish, keep their leases meanwhile, and give each back as soon as it is not needed."""
         for life in self._lives.values():
             life.stop()
+        over = asyncio.get_running_loop().call_later(GRACE_S, self._give_up)
         await self._at_best(lambda: self._leases.resign(self._lives.keys()))
         while self._lives:
             await self._at_best(self._see_off)
@@ -169,6 +176,16 @@ class Supervisor:
                 break  # the database is away: what is not given back ends by itself
             await self._until_rung()
             await self._at_best(self._leases.renew)
+        over.cancel()
+
+    def _give_up(self) -> None:
+        """End what takes too long: a look is made again another time, and of a write the journal knows that it left."""
+        late = {shop_id: life for shop_id, life in self._lives.items() if not life.ended}
+        if late:
+            names = sorted(life.shop.name for life in late.values())
+            self._keeping.log.info("daemon.gives_up", shops=names, after_s=GRACE_S)
+        for shop_id in late:
+            self._tasks[shop_id].cancel()
 
     async def _at_best(self, step: Callable[[], Awaitable[None]]) -> None:
         try:

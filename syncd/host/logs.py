@@ -9,8 +9,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import Final, Literal, TextIO
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -19,7 +19,7 @@ from structlog.typing import Processor
 from syncd.host.redaction import Redactor
 from syncd.host.repeats import REPEAT_EVERY_S, Repeats
 
-Form = Literal["auto", "json", "console"]
+Form = Literal["auto", "json", "console", "logfmt"]
 
 # These tell of every request, statement or ring at INFO, URLs with their queries included.
 _QUIET: Final = ("httpx", "httpcore", "apscheduler", "sqlalchemy", "alembic", "asyncio", "uvicorn.access")
@@ -36,8 +36,8 @@ def configure(
 ) -> Redactor:
     """Set up all logging of this process; calling it again replaces what was set before.
 
-    `auto` is console on a terminal and JSON elsewhere. Returns the redactor, which has to `know` every
-    secret.
+    `auto` is console on a terminal and JSON elsewhere; what systemd takes into its journal begins with its
+    priority. Returns the redactor, which has to `know` every secret.
 
     Raises:
         ValueError: a level that does not exist.
@@ -47,6 +47,8 @@ def configure(
     threshold = _threshold(level)
     on_terminal = out.isatty()
     console = form == "console" or (form == "auto" and on_terminal)
+    colours = on_terminal and not os.environ.get("NO_COLOR")
+    renderer = _LOGFMT if form == "logfmt" else _renderer(console=console, colours=bool(colours))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -70,7 +72,7 @@ def configure(
             ProcessorFormatter.remove_processors_meta,
             _exception_text if console else _exception_facts,
             redactor,
-            _renderer(console=console, colours=on_terminal and not os.environ.get("NO_COLOR")),
+            _prioritised(renderer) if _goes_to_journal(out) else renderer,
         ],
     )
     _route_standard_library(out, formatter, threshold)
@@ -97,6 +99,29 @@ def _renderer(*, console: bool, colours: bool) -> Processor:
     return structlog.dev.ConsoleRenderer(
         colors=colours, timestamp_key="at", exception_formatter=structlog.dev.plain_traceback
     )
+
+
+_LOGFMT: Final = structlog.processors.LogfmtRenderer(key_order=["at", "level", "event", "shop", "resource"])
+_PRIORITIES: Final = {"critical": 2, "error": 3, "exception": 3, "warning": 4, "info": 6, "debug": 7}
+
+
+def _prioritised(renderer: Processor) -> Processor:
+    """The rendered line behind the priority that the journal files it under (sd-daemon(3))."""
+
+    def render(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        priority = _PRIORITIES.get(str(event.get("level", "")), 6)
+        return f"<{priority}>{renderer(logger, method, event)}"  # type: ignore[str-bytes-safe]
+
+    return render
+
+
+def _goes_to_journal(out: TextIO) -> bool:
+    """Whether systemd has connected this stream to its journal: it names the file by device and number."""
+    try:
+        file = os.fstat(out.fileno())
+    except (AttributeError, OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{file.st_dev}:{file.st_ino}"
 
 
 def _threshold(level: str) -> int:

@@ -20,6 +20,7 @@ from syncd.service.notify import READY, STOPPING, notify
 from syncd.service.reload import reload_when_asked
 from syncd.service.tending import Tender
 from syncd.service.upkeep import keep_up
+from syncd.service.watchdog import watch
 from syncd.service.web.server import Face, open_face
 from syncd.service.wire import House
 
@@ -44,6 +45,7 @@ async def run(house: House) -> None:
             beside = [group.create_task(_tell_drain(house, face)), group.create_task(keep_up(house))]
             beside.append(group.create_task(reload_when_asked(house, lambda: supervisor.renew(_keeping(house)))))
             beside.append(group.create_task(Tender(house).run()))
+            beside.append(group.create_task(watch(house, lambda: supervisor.beat_age_s)))
             await supervisor.run(house.draining)
             for task in beside:
                 task.cancel()

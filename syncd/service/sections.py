@@ -45,6 +45,7 @@ class DatabaseSection(_Section):
 
     url: str = Field(default="sqlite:///mirror.db", repr=False, json_schema_extra={"hidden": True})
     state_url: str = Field(default="", repr=False, json_schema_extra={"hidden": True})
+    password_file: str = ""
 
     @field_validator("url", "state_url")
     @classmethod
@@ -155,7 +156,7 @@ class HistorySection(_Section):
 class LogSection(_Section):
     """[log]"""
 
-    format: Literal["auto", "json", "console"] = "auto"
+    format: Literal["auto", "json", "console", "logfmt"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
     progress_every_s: float = Field(default=10.0, gt=0)
 

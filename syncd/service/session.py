@@ -28,6 +28,9 @@ class _StandardError:
     def flush(self) -> None:
         sys.stderr.flush()
 
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
+
     def isatty(self) -> bool:
         return sys.stderr.isatty()
 

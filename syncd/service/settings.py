@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from pydantic import ValidationError, field_validator
 from pydantic_core import PydanticCustomError
@@ -170,8 +171,22 @@ class Loaded:
 
     def _absolute(self, url: str) -> str:
         if not url.startswith("sqlite:///"):
-            return url
+            return self._with_password(url)
         return f"sqlite:///{self.path(url.removeprefix('sqlite:///'))}"
+
+    def _with_password(self, url: str) -> str:
+        """The address with the password of its file, where it names a user and no password."""
+        user, at, rest = url.rpartition("@")
+        if not self.settings.database.password_file or not at or ":" in user.partition("://")[2]:
+            return url
+        file = self.path(self.settings.database.password_file)
+        try:
+            password = file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsProblem(
+                f"database.password_file: {file} cannot be read: {error.strerror}", hint=f"Look at: ls -l {file}"
+            ) from error
+        return f"{user}:{quote(password, safe='')}@{rest}"
 
 
 def load(config: Path | None = None) -> Loaded:
@@ -191,6 +206,14 @@ def load(config: Path | None = None) -> Loaded:
             hint=f"correct {file or 'the environment'}, then: syncd doctor",
         )
     return Loaded(settings, file, (file.parent if file else Path()).resolve())
+
+
+def watchdog_s() -> float:
+    """Within how many seconds systemd wants to hear that this process is well; 0 where it does not watch us."""
+    within, whom = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
+    if not within.isdigit() or (whom and whom != str(os.getpid())):
+        return 0.0
+    return int(within) / 1e6
 
 
 def notify_socket() -> str:

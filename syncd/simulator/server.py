@@ -29,11 +29,12 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Slowness = Callable[[str, str], float]
 CONTROL = "/_sim/"
 
 
-def application(world: SimWorld) -> Application:
-    """The ASGI application of a world."""
+def application(world: SimWorld, slowness: Slowness) -> Application:
+    """The ASGI application of a world. An answer comes as many seconds late as `slowness` says."""
 
     async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
         parts = []
@@ -43,6 +44,8 @@ def application(world: SimWorld) -> Application:
             parts.append(message.get("body", b""))
             more = message.get("more_body", False)
         request = _read(scope, b"".join(parts))
+        if (late_s := slowness(request.method, request.path)) > 0:
+            await _pause(late_s)
         reply = control(world, request) if request.path.startswith(CONTROL) else world.answer(request)
         headers = {**reply.headers, "Content-Length": str(len(reply.body))}
         raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
@@ -56,8 +59,7 @@ def _read(scope: Scope, body: bytes) -> Request:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     host = headers.get("host", "").partition(":")[0]
-    peer = (scope.get("client") or ("", 0))[1]
-    return Request(scope["method"], scope["path"], tuple(query), headers, body, host, peer)
+    return Request(scope["method"], scope["path"], tuple(query), headers, body, host)
 
 
 def control(world: SimWorld, request: Request) -> Reply:
@@ -120,12 +122,13 @@ async def _pause(seconds: float) -> None:
 class _Server(uvicorn.Server):
     """uvicorn without signal handling of its own, with a courier beside it."""
 
-    def __init__(self, world: SimWorld, mishaps: Mishaps | None = None) -> None:
+    def __init__(self, world: SimWorld, mishaps: Mishaps | None = None, *, tls: tuple[str, str] | None = None) -> None:
+        self.slowness: Slowness = lambda _method, _path: 0.0
         self.courier = Courier(world, self._send, sleep=_pause, rng=Random(1), mishaps=mishaps)
         self._client: httpx.AsyncClient | None = None
         super().__init__(
             uvicorn.Config(
-                application(world),
+                application(world, self._late),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -133,6 +136,8 @@ class _Server(uvicorn.Server):
                 date_header=False,
                 server_header=False,
                 timeout_graceful_shutdown=2,
+                ssl_certfile=tls and tls[0],
+                ssl_keyfile=tls and tls[1],
             )
         )
 
@@ -156,6 +161,9 @@ class _Server(uvicorn.Server):
             return (await self._client.post(address, content=body, headers=headers)).status_code
         except (httpx.HTTPError, httpx.InvalidURL):
             return 0
+
+    def _late(self, method: str, path: str) -> float:
+        return self.slowness(method, path)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -196,17 +204,29 @@ def serve(
 
 
 class SimServer:
-    """The same in a thread, for tests: `with SimServer(world) as server: ... server.url`."""
+    """The same in a thread, for tests: `with SimServer(world) as server: ... server.url`. `tls` names the files of a
+    certificate and its key."""
 
     def __init__(
-        self, world: SimWorld, host: str = "127.0.0.1", port: int = 0, *, mishaps: Mishaps | None = None
+        self,
+        world: SimWorld,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        mishaps: Mishaps | None = None,
+        tls: tuple[str, str] | None = None,
     ) -> None:
         self.world = world
-        self._server = _Server(world, mishaps)
+        self._server = _Server(world, mishaps, tls=tls)
         self.courier = self._server.courier
         self._socket = _listen(host, port)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
-        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"{'https' if tls else 'http'}://{host}:{self.port}"
+
+    def slow(self, slowness: Slowness) -> None:
+        """From now on answers come as late as `slowness(method, path)` says, in seconds."""
+        self._server.slowness = slowness
 
     def shop_url(self, name: str) -> str:
         """The base URL of one of several shops."""

@@ -3,8 +3,10 @@
 import io
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,3 +159,25 @@ def test_a_shop_bound_to_the_context_counts_too() -> None:
         with structlog.contextvars.bound_contextvars(shop=shop):
             structlog.get_logger().error("pull.failed")
     assert [line["shop"] for line in lines(out)] == ["north", "south"]
+
+
+def test_logfmt_is_one_line_of_pairs() -> None:
+    out = io.StringIO()
+    configure("logfmt", stream=out)
+    structlog.get_logger("syncd").warning("pull.later", shop="north", message='it said "no" twice', pages=3)
+    (line,) = out.getvalue().splitlines()
+    assert " level=warning event=pull.later shop=north " in line
+    assert "pages=3" in line
+    assert 'message="it said \\"no\\" twice"' in line
+
+
+def test_the_journal_gets_priorities_and_only_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, is_journal in (("journal", True), ("file", False)):
+        with (tmp_path / name).open("w+") as out:
+            file = os.fstat(out.fileno())
+            monkeypatch.setenv("JOURNAL_STREAM", f"{file.st_dev}:{file.st_ino if is_journal else 1}")
+            configure(stream=out)
+            structlog.get_logger("syncd").error("vault.dead")
+            structlog.get_logger("syncd").info("pull.done")
+            text = (tmp_path / name).read_text().splitlines()
+            assert [line[:3] for line in text] == (["<3>", "<6>"] if is_journal else ['{"e'] * 2)

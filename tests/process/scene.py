@@ -5,11 +5,12 @@ Commands are typed as people type them: each is a process of its own. Nobody sle
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -17,7 +18,7 @@ from typing import Any
 
 from syncd.domain.resources import RESOURCES
 from syncd.service.simulation import SimulatedShop, build
-from syncd.simulator.server import SimServer
+from syncd.simulator.server import SimServer, Slowness
 from syncd.simulator.shop import SimShop
 from syncd.simulator.world import SimWorld
 from tests.support.equality import differences
@@ -49,6 +50,25 @@ class Scene:
     variables: dict[str, str] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    server: SimServer | None = None
+
+    def close_shop(self) -> None:
+        """Nobody answers at its address any more."""
+        assert self.server is not None
+        self.server.__exit__(None, None, None)
+        self.server = None
+
+    def open_shop(self, tls: tuple[str, str] | None = None) -> SimServer:
+        """It answers at its address, for the first time or again, by this certificate."""
+        port = int(self.address.rpartition(":")[2]) if self.address else 0
+        self.server = SimServer(SimWorld([self.shop]), port=port, tls=tls).__enter__()
+        self.address = self.server.url
+        return self.server
+
+    def slow(self, slowness: Slowness) -> None:
+        """From now on the shop's answers come as late as `slowness(method, path)` says, in seconds."""
+        assert self.server is not None
+        self.server.slow(slowness)
 
     def syncd(self, *words: str) -> Done:
         """`syncd WORDS`, to its end; what it says is kept in `heard`."""
@@ -63,18 +83,19 @@ class Scene:
         assert done.code == 0, f"syncd {' '.join(words)}: {done.code}\n{done.out}\n{done.err}"
         return done.out
 
-    def start(self, *words: str) -> "subprocess.Popen[str]":
-        """A command that goes on by itself, in a session of its own."""
+    def start(self, *words: str, log: Path | None = None) -> "subprocess.Popen[str]":
+        """A command that goes on by itself, in a session of its own. Its log goes into a file, where one is named."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("SYNCD_", "CREDENTIALS_"))}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "syncd", *words],
-            cwd=self.folder,
-            env=plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | self.variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        with log.open("w") if log else nullcontext(subprocess.PIPE) as told:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "syncd", *words],
+                cwd=self.folder,
+                env=plain | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | self.variables,
+                stdout=subprocess.PIPE,
+                stderr=told,
+                text=True,
+                start_new_session=True,
+            )
         self.started.append(process)
         return process
 
@@ -85,11 +106,11 @@ class Scene:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
 
-    def settle_in(self) -> None:
-        """init, shop add, auth login."""
+    def settle_in(self, trusted: str = "") -> None:
+        """init, shop add, auth login. `trusted` is the certificate of the shop's authority."""
         self.fine("init")
         self.fine("shop", "add", "demo", "--base-url", self.address, "--client-id", CLIENT)
-        self.fine("auth", "login", "demo", "--redirected", consent(self.fine("auth", "url", "demo").strip()))
+        self.fine("auth", "login", "demo", "--redirected", consent(self.fine("auth", "url", "demo").strip(), trusted))
 
     def differences(self) -> list[str]:
         """Where mirror and shop differ, record by record and field by field."""
@@ -110,9 +131,10 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def consent(address: str) -> str:
+def consent(address: str, trusted: str = "") -> str:
     """Where the shop sends the browser after its owner agreed."""
-    opener = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}))
+    secure = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=trusted or None))
+    opener = urllib.request.build_opener(_Stay, urllib.request.ProxyHandler({}), secure)
     try:
         opener.open(address, timeout=20)
     except urllib.error.HTTPError as answer:
@@ -122,7 +144,7 @@ def consent(address: str) -> str:
 
 
 @contextmanager
-def scene(folder: Path, url: str = "", **wanted: Any) -> Iterator[Scene]:
+def scene(folder: Path, url: str = "", tls: tuple[str, str] | None = None, **wanted: Any) -> Iterator[Scene]:
     """The shop is up; nothing is installed yet. `wanted` are properties of `SimulatedShop`; the bucket is generous."""
     shop = build(SimulatedShop(**{**GENEROUS, "client_id": CLIENT, **wanted}))
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,12 +152,14 @@ def scene(folder: Path, url: str = "", **wanted: Any) -> Iterator[Scene]:
     figures["SYNCD_WEB__LISTEN"] = ""  # the port belongs to whoever is tested there
     if url:
         figures["SYNCD_DATABASE_URL"] = url
-    with SimServer(SimWorld([shop])) as server:
-        at = Scene(folder, shop, server.url, url or f"sqlite:///{folder / 'mirror.db'}", figures)
-        try:
-            yield at
-        finally:
-            at.leave_nobody()
+    at = Scene(folder, shop, "", url or f"sqlite:///{folder / 'mirror.db'}", figures)
+    at.open_shop(tls)
+    try:
+        yield at
+    finally:
+        at.leave_nobody()
+        if at.server is not None:
+            at.close_shop()
 
 
 def until(process: "subprocess.Popen[str]", reached: Callable[[], bool], patience_s: float = PATIENCE_S) -> bool:

@@ -11,9 +11,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -32,6 +33,8 @@ class PostgresServer:
 
     url: str
     origin: str
+    stop: Callable[[], None] = lambda: None  # only where the server was started here
+    start: Callable[[], None] = lambda: None
 
 
 @contextmanager
@@ -128,14 +131,16 @@ def started_server(binaries: Path) -> Iterator[PostgresServer]:
     options = f"-p {port} -c listen_addresses={LOOPBACK} -c unix_socket_directories= -c fsync=off"
     try:
         run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-        run("pg_ctl", "-l", str(home / "server.log"), "-w", "-t", "60", "-o", options, "start")
+        start = partial(run, "pg_ctl", "-l", str(home / "server.log"), "-w", "-t", "60", "-o", options, "start")
+        stop = partial(run, "pg_ctl", "-w", "-m", "fast", "stop")
+        start()
         try:
             url = server_url("postgres", port)
-            yield PostgresServer(
-                url.render_as_string(hide_password=False), f"{_version(url)}, started here from {binaries}"
-            )
+            origin = f"{_version(url)}, started here from {binaries}"
+            yield PostgresServer(url.render_as_string(hide_password=False), origin, stop, start)
         finally:
-            run("pg_ctl", "-w", "-m", "fast", "stop")
+            if (cluster / "postmaster.pid").exists():
+                stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -89,7 +89,7 @@ async def open_face(house: House, beat_age_s: Callable[[], float]) -> AsyncItera
     async with asyncio.TaskGroup() as group:
         watch = group.create_task(lag.watch())
         face = Face(server, group.create_task(server.serve([door])), where)
-        house.log.info("web.listening", at=where)
+        house.log.info("web.listening", address=where)
         try:
             yield face
         finally:
