@@ -1,5 +1,7 @@
 """`syncd run`: the daemon."""
 
+import sys
+
 import typer
 
 from syncd.cli import screen
@@ -20,4 +22,10 @@ def run(ctx: typer.Context) -> None:
     from syncd.service import daemon
     from syncd.service.session import perform
 
-    perform(common(ctx).config, daemon.run, told=screen.note, quiet=False, reloads=True)
+    perform(common(ctx).config, daemon.run, told=_remark, quiet=False, reloads=True)
+
+
+def _remark(text: str) -> None:
+    """For somebody at a terminal; elsewhere the log says so, and every line of it has one form."""
+    if sys.stderr.isatty():
+        screen.note(text)

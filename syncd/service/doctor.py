@@ -22,7 +22,7 @@ from syncd.engine.hooks import SCOPE_MISSING
 from syncd.errors import NotUnderstood, Retry, ScopeMissing, SyncdError
 from syncd.host.keyfile import find_keys
 from syncd.ports import Listing, MirrorTx, Purpose
-from syncd.service import shops, webhooks
+from syncd.service import shops, surroundings, webhooks
 from syncd.service.health import stale_for
 from syncd.service.installation import shown_url
 from syncd.service.settings import Loaded
@@ -86,7 +86,7 @@ def here(loaded: Loaded) -> list[Check]:
     checks = [Check("settings", Verdict.FINE, str(loaded.file or "no file: defaults and environment"))]
     checks.append(_checked("sealing key", partial(_key, loaded)))
     checks.append(_checked("databases", partial(_revisions, loaded)))
-    return [*checks, _space(loaded)]
+    return [*checks, _space(loaded), *_beneath(loaded), *_page(loaded)]
 
 
 async def databases(house: House) -> list[Check]:
@@ -146,16 +146,29 @@ def _space(loaded: Loaded) -> Check:
     return Check("disk", Verdict.FINE, said)
 
 
+def _beneath(loaded: Loaded) -> Iterator[Check]:
+    kind = surroundings.beneath(loaded.home) if loaded.mirror_url.startswith("sqlite") else ""
+    if surroundings.is_shared(kind):
+        said = f"{loaded.home} lies on {kind}: locks there do not hold, and the files may be damaged"
+        yield Check("file system", Verdict.BAD, said, "move the files to a local disk, or use PostgreSQL", exit_code=1)
+
+
+def _page(loaded: Loaded) -> Iterator[Check]:
+    if said := surroundings.exposure(loaded):
+        remedy = 'set [web] listen = "127.0.0.1:8765" and put a proxy with https before it    (docs/web.md)'
+        yield Check("status page", Verdict.ODD, said, remedy)
+
+
 def _database(state: store_status.DatabaseState) -> Iterator[Check]:
     what = f"{state.house.value} database"
     said = f"{state.version}, {state.size_bytes / 2**20:,.1f} MiB"
     if not state.sound:
         remedy = "pip install 'syncd[sqlite]'    (before 3.51.3 two writers can, very rarely, damage a file)"
         yield Check(what, Verdict.ODD, said, remedy)
-    elif state.wal_bytes > WAL_MOST:
+    if state.wal_bytes > WAL_MOST:
         said = f"{said}, and its WAL has {state.wal_bytes / 2**20:,.0f} MiB: somebody keeps a transaction open"
         yield Check(what, Verdict.ODD, said, f"fuser {Path(state.where)}")
-    else:
+    elif state.sound:
         yield Check(what, Verdict.FINE, said)
 
 
