@@ -90,6 +90,17 @@ def border() -> Iterator[None]:
         if found is None:
             raise StatementRefused(_primary(error)) from None
         raise found from error
+    except _sqlite_errors() as error:
+        found = _translated(error)
+        if found is None:
+            raise StatementRefused(_primary(error)) from None
+        raise found from error
+
+
+def _sqlite_errors() -> tuple[type[Exception], ...]:
+    """What SQLite's driver raises where nothing stands between it and us: at the beginning of a transaction."""
+    bundled = sys.modules.get("pysqlite3.dbapi2")
+    return (sqlite3.Error,) if bundled is None else (sqlite3.Error, bundled.Error)
 
 
 def _postgres_errors() -> tuple[type[Exception], ...]:

@@ -104,3 +104,29 @@ class _Unwritten:
 def unwritten(disk: StoreDisk) -> StoreDisk:
     """Writes leave without a line in the push journal: a death right after makes the same record twice."""
     return replace(disk, state=_Unwritten(disk.state))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Overruling:
+    """A mirror whose rows become what was agreed on whenever they are written."""
+
+    inner: Any
+
+    async def run(self, f: Callable[[Any], Any]) -> Any:
+        def run(tx: Any) -> Any:
+            def write(shop_id: int, resource: Any, before: Any, local: Any, base: Any, at: Any) -> None:
+                if local is not None and base is not None and before.base is not None:
+                    local = replace(local, fields=base.fields)
+                tx.mirror.write(shop_id, resource, before, local, base, at)
+
+            return f(_Changed(tx, {"mirror": _Changed(tx.mirror, {"write": write})}))
+
+        return await self.inner.run(run)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def overruling(disk: StoreDisk) -> StoreDisk:
+    """An edit on its way is gone without a word where the shop changed another field of its record."""
+    return replace(disk, mirror=_Overruling(disk.mirror))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from syncd.simulator.transport import Faults
-from tests.sim.planted import unwritten
+from tests.sim.planted import overruling, unwritten
 from tests.sim.seeds import told
 from tests.sim.simulation import simulate
 from tests.sim.world import Plan, Typing, draw_push
@@ -24,11 +24,24 @@ def test_every_edit_ends_somewhere_and_both_sides_end_equal(seed: int) -> None:
 def test_writes_without_a_line_in_the_push_journal_are_found() -> None:
     found: tuple[str, ...] = ()
     for seed in range(1, SEEDS_TO_FIND_IT + 1):
-        plan = replace(_brief(seed), faults=Faults.none(), deaths=(), typing=Typing(10.0, False, 0.5, 8))
+        typing = Typing(10.0, deletes=False, dying=0.5, steps=8, more=False)
+        plan = replace(_brief(seed), faults=Faults.none(), deaths=(), typing=typing)
         found = simulate(seed, plan=plan, alter=unwritten).breaches
         if any(" was created " in what for what in found):
             return
     pytest.fail(f"not found: {found}")
+
+
+def test_edits_that_a_pull_writes_over_are_found() -> None:
+    plan = _calm(6, Typing(4.0, deletes=False, dying=0.0, steps=4), day_s=400.0)
+    found = simulate(6, plan=plan, alter=overruling).breaches
+    assert any(what.startswith("lost: ") for what in found), found
+
+
+def _calm(seed: int, typing: Typing, *, day_s: float) -> Plan:
+    """Minutes in which nothing goes wrong but what is planted, and what these people do."""
+    brief = replace(_brief(seed), faults=Faults.none(), deaths=(), typing=typing)
+    return replace(brief, day_s=day_s, quick_s=900.0)
 
 
 def _brief(seed: int) -> Plan:

@@ -14,7 +14,7 @@ from syncd.service.settings import Loaded
 from syncd.simulator.shop import SimShop
 from syncd.store.database import sqlite_module
 from tests.sim.chronicle import Chronicle
-from tests.sim.witness import Witness
+from tests.sim.witness import TYPED, Witness
 from tests.sim.world import Typing
 
 FIELDS: Final = {
@@ -74,6 +74,8 @@ class Typists:
             (8, self._delete),
             (40, self._there),
         )
+        if self._typing.more:
+            deeds += ((6, self._replace), (8, self._decide))
         while True:
             await asyncio.sleep(self._luck.expovariate(1 / self._typing.every_s))
             [deed] = self._luck.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])
@@ -222,6 +224,40 @@ class Typists:
             self.query(f"DELETE FROM {table} WHERE row_id = ?", row["row_id"])
             self.book.gone[table, row["row_id"]] = (row["shop_id"], str(row[KEYS[table]] or ""))
             self._say(f"DELETE {table}/{row['row_id']} {row[KEYS[table]]}")
+
+    async def _replace(self) -> None:
+        """`INSERT OR REPLACE` of a whole row, as tools do that load an export: it comes back under another number."""
+        table = self._luck.choice(("products", "categories"))
+        row = self._draw(table, f"deleted_at IS NULL AND {KEYS[table]} IS NOT NULL")
+        if row is None:
+            return
+        old, name, value = row["row_id"], FIELDS[table][1], self._value()
+        self._world.seen[value] = str(row[name])
+        new = {**row, name: value}
+        del new["row_id"]
+        names = ", ".join(f'"{each}"' for each in new)
+        marks = ", ".join("?" * len(new))
+        self.query(f"DELETE FROM {table} WHERE row_id = ?", old)
+        made = self.query(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING row_id", *new.values())
+        number = int(made[0]["row_id"])
+        kept = {place: typed for place, typed in self.book.values.items() if place[:2] == (table, old)}
+        for place, typed in kept.items():
+            del self.book.values[place]
+            self.book.values[table, number, place[2]] = typed
+        self.book.values[table, number, name] = value
+        self._say(f"REPLACE {table}/{old} by {number} {name} = {value}")
+
+    async def _decide(self) -> None:
+        """Somebody answers one of the open questions, in SQL."""
+        asked = self.query("SELECT id, resource, key, path, local FROM sync_conflicts ORDER BY id")
+        if not asked:
+            return
+        one = self._luck.choice(asked)
+        choice = self._luck.choice(("local", "remote"))
+        if choice == "local":
+            self._world.chosen |= set(TYPED.findall(str(one["local"])))
+        self.query("UPDATE sync_conflicts SET resolution = ? WHERE id = ?", choice, one["id"])
+        self._say(f"RESOLVE {one['resource']}/{one['key']} {one['path']} = {choice}")
 
     def _forget(self, table: str, row: int) -> None:
         """Whoever deletes a record gives up what was typed into it, also where the delete is refused."""

@@ -57,6 +57,7 @@ class Typing:
     deletes: bool
     dying: float
     steps: int
+    more: bool = True  # also whole rows replaced, and open questions answered in SQL
 
 
 @dataclass(frozen=True, slots=True)
