@@ -20,6 +20,10 @@ _PATIENCE: Final = 2.5
 """In beats: so long a replica counts as living after it was last seen."""
 
 
+_MISSED: Final = 0.9
+"""In beats: who has no session and did not renew for so long missed a beat."""
+
+
 class Kind(StrEnum):
     """Whose lease it is."""
 
@@ -74,6 +78,10 @@ class Watch:
     since_s: float
     is_known: bool
 
+    def rests_s(self, lease: Lease, now_s: float) -> float:
+        """For how long the lease has not changed, as far as we saw."""
+        return now_s - self.since_s if self.lease == lease else 0.0
+
     @classmethod
     def after(cls, before: "Watch | None", lease: Lease, now_s: float) -> "Watch":
         """What is known after one more look at it."""
@@ -103,16 +111,25 @@ def moment(now_s: float) -> datetime:
     return datetime.fromtimestamp(now_s, UTC)
 
 
-def is_free(lease: Lease | None, watch: Watch | None, now_s: float, monotonic_s: float, lease_s: float) -> bool:
-    """Whether a lease may be taken by somebody else.
+def is_free(
+    lease: Lease | None,
+    watch: Watch | None,
+    now_s: float,
+    monotonic_s: float,
+    lease_s: float,
+    *,
+    is_gone: bool = False,
+) -> bool:
+    """Whether a lease may be taken by somebody else. `is_gone`: its holder has no session in the database any more; if
+    it did not renew for a beat either, it is dead.
 
     The database's clock decides only about leases that we did not see move. One that we saw renewed is free when it
     was not renewed for a whole length by our own monotonic clock: then no step of any clock, forward or back, takes a
     shop from a holder that lives, or keeps it with one that is dead."""
     if lease is None or lease.is_given_back:
         return True
-    rests_s = monotonic_s - watch.since_s if watch is not None and watch.lease == lease else 0.0
-    if rests_s >= lease_s:
+    rests_s = watch.rests_s(lease, monotonic_s) if watch is not None else 0.0
+    if rests_s >= (_MISSED * lease_s / BEATS if is_gone else lease_s):
         return True
     return not lease.lasts(now_s) and (watch is None or not watch.is_known)
 

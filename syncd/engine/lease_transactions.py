@@ -29,35 +29,47 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a beat found: all shops, our leases, which of them to give back, and what is known of the others'."""
+    """What a beat found: all shops, our leases, which of them to give back, what is known of the others', and who has a
+    session."""
 
     shops: tuple[Shop, ...]
     mine: Mapping[int, Lease]
     surplus: frozenset[int]
     watches: Mapping[int, Watch]
+    signed: frozenset[str]
 
 
 def turn(
-    tx: MirrorTx, member: Member, working: Collection[int], watches: Mapping[int, Watch], monotonic_s: float
+    tx: MirrorTx,
+    member: Member,
+    working: Collection[int],
+    watches: Mapping[int, Watch],
+    monotonic_s: float,
+    *,
+    met: frozenset[str] | None,
 ) -> Turn:
     """One beat: be seen, renew, give back what is no longer worked, take what is free.
 
     `working` are the shops that somebody still works in this process: none of them is given back, and none that was
-    lost meanwhile is taken again."""
+    lost meanwhile is taken again. `met` are those whose session was seen before: who has none any more is gone.
+    None where our own last beat was late, for then the database was away, perhaps, for all."""
     table, shops = tx.leases, tx.books.shops()
     active = {shop.id for shop in shops if shop.state is ShopState.ACTIVE}
     table.seen(member.owner, member.host, member.pid)
+    table.sign(member.owner)
+    signed = table.signed()
+    gone = frozenset[str]() if signed is None or met is None else met - signed
     mine = {lease.shop_id: lease for lease in table.renew(member.owner, member.lease_s)}
     idle = [shop_id for shop_id in mine if shop_id not in active and shop_id not in working]
     table.release(member.owner, idle)
     mine = {shop_id: lease for shop_id, lease in mine.items() if shop_id not in idle}
     leases = {lease.shop_id: lease for lease in table.all() if lease.shop_id not in mine}
     watches = watched(watches, leases, monotonic_s)
-    others = _others(table, member)
+    others = [each for each in _others(table, member) if each.replica not in gone]
     free = {
         shop_id: _free_for_s(leases.get(shop_id), table.now())
         for shop_id in sorted(active - mine.keys() - set(working))
-        if _may_take(leases.get(shop_id), watches.get(shop_id), member, table.now(), monotonic_s)
+        if _may_take(leases.get(shop_id), watches.get(shop_id), member, table.now(), monotonic_s, gone)
     }
     held = Counter(lease.owner for lease in leases.values())
     counts = [held[each.replica] for each in others]
@@ -66,7 +78,7 @@ def turn(
         lease = table.take(shop_id, member.owner, member.kind, member.lease_s, leases.get(shop_id))
         if lease is not None:
             mine[shop_id] = lease
-    return Turn(tuple(shops), mine, frozenset(surplus), watches)
+    return Turn(tuple(shops), mine, frozenset(surplus), watches, signed or frozenset())
 
 
 def watched(before: Mapping[int, Watch], leases: Mapping[int, Lease], monotonic_s: float) -> dict[int, Watch]:
@@ -90,10 +102,18 @@ def _others(table: LeaseTable, member: Member) -> list[Replica]:
     return [each for each in replicas if each.lives(now_s, member.lease_s)]
 
 
-def _may_take(lease: Lease | None, watch: Watch | None, member: Member, now_s: float, monotonic_s: float) -> bool:
+def _may_take(
+    lease: Lease | None,
+    watch: Watch | None,
+    member: Member,
+    now_s: float,
+    monotonic_s: float,
+    gone: frozenset[str],
+) -> bool:
     if member.is_alone and lease is not None and lease.kind is Kind.DAEMON:
         return True
-    return is_free(lease, watch, now_s, monotonic_s, member.lease_s)
+    is_gone = lease is not None and lease.owner in gone
+    return is_free(lease, watch, now_s, monotonic_s, member.lease_s, is_gone=is_gone)
 
 
 def _free_for_s(lease: Lease | None, now_s: float) -> float:
@@ -110,6 +130,7 @@ def take_one(
     lease, now_s = table.load(shop_id), table.now()
     if lease is not None and not lease.is_given_back:
         watch = Watch.after(watch, lease, monotonic_s)
+    table.sign(member.owner)
     free = is_free(lease, watch, now_s, monotonic_s, member.lease_s)
     if daemon_lives is not None and lease is not None and not lease.is_given_back and lease.kind is Kind.DAEMON:
         free = not daemon_lives

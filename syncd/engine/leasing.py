@@ -15,6 +15,9 @@ from syncd.engine.lease_transactions import Member, Turn, take_one, turn
 from syncd.errors import LeaseLost
 from syncd.ports import Clock, Disk, Log, MirrorTx
 
+_STEADY = 1.5
+"""In beats: after a longer pause between two of ours the database was away, perhaps, and nobody could renew."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Held:
@@ -42,6 +45,8 @@ class Leases:
         self._held: dict[int, _Held] = {}
         self._lost: set[int] = set()
         self._watches: dict[int, Watch] = {}
+        self._last_beat_s = -inf
+        self._met: set[str] = set()
 
     @property
     def owner(self) -> str:
@@ -96,9 +101,19 @@ class Leases:
     async def beat(self, working: Collection[int]) -> Beat:
         """Renew, take and give in one transaction. Raises DatabaseBusy: then ours last as long as they last."""
         began_s = self._clock.monotonic()
+        is_steady = began_s - self._last_beat_s < _STEADY * self.beat_s
         found: Turn = await self._disk.mirror.run(
-            partial(turn, member=self._member, working=frozenset(working), watches=self._watches, monotonic_s=began_s)
+            partial(
+                turn,
+                member=self._member,
+                working=frozenset(working),
+                watches=self._watches,
+                monotonic_s=began_s,
+                met=frozenset(self._met) if is_steady else None,
+            )
         )
+        self._last_beat_s = began_s
+        self._met |= found.signed
         self._watches = dict(found.watches)
         names = {shop.id: shop.name for shop in found.shops}
         for shop_id in self._held.keys() - found.mine.keys():

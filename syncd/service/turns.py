@@ -23,8 +23,8 @@ from syncd.store.disk import StoreDisk
 from syncd.store.pglock import PostgresExchangeLocks
 
 Sleep = Callable[[float], Awaitable[None]]
-Hold = Callable[[int, Sleep], AsyncGuard]
-"""The lock of one shop's pushing, given how its waiting sleeps."""
+Hold = Callable[[int, Sleep, int], AsyncGuard]
+"""The lock of one shop's pushing, given how its waiting sleeps, and under which generation of its lease."""
 _PATIENCE: Final = 20
 """So many vain tries, and it is said that somebody else pushes."""
 
@@ -38,8 +38,8 @@ def pushing_lock(loaded: Loaded, disk: StoreDisk) -> Hold:
     where = disk.address.mirror
     if where.get_backend_name() == "postgresql":
         # The positive numbers are the locks of token exchanges.
-        return lambda shop_id, sleep: PostgresExchangeLocks(where, sleep).hold(-shop_id)
-    return lambda shop_id, sleep: HeldExchange(FileLock(loaded.home / f"push-{shop_id}.lock"), sleep)
+        return lambda shop_id, sleep, generation: PostgresExchangeLocks(where, sleep, generation).hold(-shop_id)
+    return lambda shop_id, sleep, _: HeldExchange(FileLock(loaded.home / f"push-{shop_id}.lock"), sleep)
 
 
 class Turns:
@@ -97,7 +97,7 @@ class Turns:
 
         Its journal tells of most; what was only about to leave is found `afresh`, now and then."""
         self._vain = 0
-        async with self._hold(self._hands.shop.id, self._wait):
+        async with self._hold(self._hands.shop.id, self._wait, self._hands.generation()):
             lines = await self._hands.disk.state.run(lambda tx: tx.pushes.open(self._hands.shop.id))
             if lines or afresh:
                 self._worker = PushWorker(self._hands, self._reader)

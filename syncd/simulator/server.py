@@ -59,7 +59,8 @@ def _read(scope: Scope, body: bytes) -> Request:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     host = headers.get("host", "").partition(":")[0]
-    return Request(scope["method"], scope["path"], tuple(query), headers, body, host)
+    peer = (scope.get("client") or ("", 0))[1]
+    return Request(scope["method"], scope["path"], tuple(query), headers, body, host, peer)
 
 
 def control(world: SimWorld, request: Request) -> Reply:

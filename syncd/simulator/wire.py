@@ -9,7 +9,8 @@ Query = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client sent. Header names are in lower case; the query is decoded."""
+    """What a client sent. Header names are in lower case; the query is decoded. `peer` is the client's port, where the
+    request came over a real connection."""
 
     method: str
     path: str
@@ -17,6 +18,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     host: str = ""
+    peer: int = 0
 
     def asked(self, name: str) -> str | None:
         """A query parameter's value, None where it was not sent. Names are told apart by case."""

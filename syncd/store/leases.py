@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.domain.lease import NOBODY, Kind, Lease, Replica, moment, taken
@@ -19,6 +19,11 @@ from syncd.store.schema import LEASES, REPLICAS
 
 LEASES_CHANNEL: Final = "syncd_leases"
 """On PostgreSQL whoever waits for shops listens here."""
+_SIGNED: Final = "syncd of "
+_SESSIONS: Final = text(
+    "SELECT DISTINCT application_name FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name LIKE 'syncd of %'"
+)
 _L = LEASES.c
 _LEASE = tuple(field.name for field in fields(Lease))
 _REPLICA = tuple(field.name for field in fields(Replica))
@@ -92,6 +97,24 @@ class Leases:
         same = (_L.shop_id == shop_id, _L.owner == owner, _L.generation == generation)
         held = select(_L.shop_id).where(*same).with_for_update(key_share=True, read=True)
         return self._connection.execute(held).first() is not None
+
+    # --- sessions ------------------------------------------------------------------------------------------------
+
+    def sign(self, owner: str) -> None:
+        """Let this session tell whose it is: when a process is killed its sessions end with it, at once."""
+        if self._has_sessions:
+            self._connection.execute(select(func.set_config("application_name", _SIGNED + owner, False)))
+
+    def signed(self) -> frozenset[str] | None:
+        """Who has a session just now; None where there are none to be seen."""
+        if not self._has_sessions:
+            return None
+        rows = self._connection.execute(_SESSIONS).scalars()
+        return frozenset(name.removeprefix(_SIGNED) for name in rows)
+
+    @property
+    def _has_sessions(self) -> bool:
+        return self._connection.dialect.name == "postgresql" and not self._simulated
 
     # --- replicas ------------------------------------------------------------------------------------------------
 

@@ -19,33 +19,53 @@ POLL_S: Final = 0.1
 _CLASS: Final = 0x73796E64
 """First half of our advisory locks' keys, so that they meet no other program's; the second is the shop's id."""
 _TRY: Final = text("SELECT pg_try_advisory_lock(:class, :shop)")
+_LEASED: Final = "syncd lease "
+"""So a session is named that holds a lock for work under a lease; the generation follows."""
+_END_OLDER: Final = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE locktype = 'advisory' AND granted AND classid::bigint = :class"
+    " AND objid::bigint = CAST(:shop AS bigint) & 4294967295"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND application_name ~ '^syncd lease [0-9]+$'"
+    " AND CAST(split_part(application_name, ' ', 3) AS bigint) < :generation"
+)
 
 T = TypeVar("T")
 
 
 class PostgresExchangeLocks:
-    """The exchange locks of all shops in one database (satisfies `ports.ExchangeLock`)."""
+    """The exchange locks of all shops in one database (satisfies `ports.ExchangeLock`).
 
-    def __init__(self, url: URL, sleep: Callable[[float], Awaitable[None]]) -> None:
+    With a `generation` it is a lock for work under a lease: whoever holds a newer lease ends the session of a holder
+    that is older, for that one stands still or has not noticed yet, and whatever it does is fenced."""
+
+    def __init__(self, url: URL, sleep: Callable[[float], Awaitable[None]], generation: int = 0) -> None:
         self._engine = create_engine(
             url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
-            connect_args={"application_name": "syncd exchange", "connect_timeout": 10},
+            connect_args={
+                "application_name": f"{_LEASED}{generation}" if generation else "syncd exchange",
+                "connect_timeout": 10,
+            },
         )
         self._sleep = sleep
+        self._generation = generation
 
     def hold(self, shop_id: int) -> "HeldSession":
         """Return an `async with` block inside which no other exchange of this shop runs anywhere."""
-        return HeldSession(self._engine, shop_id, self._sleep)
+        return HeldSession(self._engine, shop_id, self._sleep, self._generation)
 
 
 class HeldSession:
     """The block of `PostgresExchangeLocks.hold`. Entering raises DatabaseBusy where the server is out of reach."""
 
-    def __init__(self, engine: Engine, shop_id: int, sleep: Callable[[float], Awaitable[None]]) -> None:
+    def __init__(
+        self, engine: Engine, shop_id: int, sleep: Callable[[float], Awaitable[None]], generation: int = 0
+    ) -> None:
         self._engine = engine
+        self._generation = generation
         self._key = {"class": _CLASS, "shop": shop_id}
         self._sleep = sleep
         self._connection: Connection | None = None
@@ -82,7 +102,11 @@ class HeldSession:
         if self._connection is None:
             return False
         with border():
-            return bool(self._connection.execute(_TRY, self._key).scalar_one())
+            if self._connection.execute(_TRY, self._key).scalar_one():
+                return True
+            if self._generation:
+                self._connection.execute(_END_OLDER, self._key | {"generation": self._generation})
+            return False
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -126,3 +126,18 @@ def test_a_shop_that_is_removed_takes_its_lease_along(store: Store) -> None:
     taken(store, "a", None, shop_id=2)
     store.write(lambda tx: tx.books.remove_shop(1))
     assert [lease.shop_id for lease in store.read(lambda tx: tx.leases.all())] == [2]
+
+
+def test_whose_session_has_ended_is_seen_at_once_where_there_are_sessions(make_store: Callable[[str], Store]) -> None:
+    assert make_store("sqlite").write(lambda tx: tx.leases.signed()) is None
+    store = make_store("postgresql")
+    other = open_disk(store.database.url, clock=StillClock())
+    store.write(lambda tx: tx.leases.sign("a"))
+    asyncio.run(other.mirror.run(lambda tx: tx.leases.sign("b")))
+    assert store.read(lambda tx: tx.leases.signed()) == {"a", "b"}
+    other.close()
+    for _ in range(200):  # the server notices when it next looks at the connection
+        if store.read(lambda tx: tx.leases.signed()) == {"a"}:
+            break
+    else:
+        pytest.fail("the session of b is still there")

@@ -13,7 +13,7 @@ from syncd.host.clock import SystemClock
 from syncd.host.lock import ExchangeLocks
 from syncd.ports import ExchangeLock
 from syncd.store.database import address
-from syncd.store.pglock import PostgresExchangeLocks
+from syncd.store.pglock import HeldSession, PostgresExchangeLocks
 from tests.support.databases import TestDatabase
 
 Open = Callable[[], ExchangeLock]
@@ -116,3 +116,27 @@ def test_a_server_out_of_reach_is_a_reason_to_try_later() -> None:
 async def _hold(lock: ExchangeLock) -> None:
     async with lock.hold(1):
         pass
+
+
+def test_a_newer_lease_ends_the_session_of_an_older_one_and_no_other(
+    make_database: Callable[[str], TestDatabase],
+) -> None:
+    where = address(make_database("postgresql").url).mirror
+
+    async def scene() -> None:
+        def hold(generation: int) -> HeldSession:
+            return PostgresExchangeLocks(where, SystemClock().sleep, generation).hold(-1)
+
+        async with hold(2):  # stands still from here on
+            for other in (0, 1, 2):
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.5), hold(other):
+                        pytest.fail(f"generation {other} came in")
+            async with asyncio.timeout(10), hold(3):
+                pass
+        async with asyncio.timeout(10), hold(0):  # a command that has no lease
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5), hold(9):
+                    pytest.fail("a holder without a lease was ended")
+
+    asyncio.run(scene())

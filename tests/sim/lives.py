@@ -79,6 +79,7 @@ class Machine:
         self.fate: Callable[[Process], None] = lambda _: None
         """Hears of every write that leaves, and may decide when the program dies."""
         self._living: list[Life] = []
+        self.has_replicas = False
         loop.on_task = _adopt
 
     def start(self, name: str, job: Job, dies_at: int | None = None) -> Life:
@@ -99,7 +100,7 @@ class Machine:
         wire = SimWire(self._world, process, luck, lambda: self.weather.now, self._chronicle, self.traffic, self.fate)
         disk = open_files(self._loaded, process, luck, lambda: self.weather.busy, self._alter)
         try:
-            doors = Doors(process.clock, process.dice, wire, disk, process.alarm)
+            doors = Doors(process.clock, process.dice, wire, disk, process.alarm, replicas=self.has_replicas)
             async with open_house(self._loaded, doors) as life.house:
                 life.opened.set()
                 await job(life.house)

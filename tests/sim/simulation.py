@@ -17,17 +17,18 @@ from syncd.service import daemon, jobs
 from syncd.service.wire import House
 from syncd.simulator.courier import Mishaps
 from tests.sim import people
+from tests.sim.beside import Beside, worked_twice
 from tests.sim.chronicle import Chronicle
 from tests.sim.doors import EPOCH, Process
 from tests.sim.judge import Judge
 from tests.sim.lives import Life, Machine, Weather, is_wanted
 from tests.sim.loop import VirtualLoop
 from tests.sim.machine import Alter, install_at
-from tests.sim.post import SECTION, Post
+from tests.sim.post import Post
 from tests.sim.traces import Traces
-from tests.sim.typists import DELETED, Typists
+from tests.sim.typists import Typists
 from tests.sim.witness import Witness
-from tests.sim.world import Plan, draw
+from tests.sim.world import Plan, draw, sections
 
 WALKS_MAX: Final = 8
 """So many complete looks may pass in peace; what is unequal then is a breach."""
@@ -76,7 +77,7 @@ class Simulation:
         self._chronicle = chronicle
         self._luck = Random(f"run/{plan.seed}")
         self._world = Witness(each.build(self._wall, plan.bucket) for each in plan.shops)
-        self._loaded = install_at(folder, _sections(plan))
+        self._loaded = install_at(folder, sections(plan))
         self._machine = Machine(loop, self._loaded, self._world, chronicle, self._luck, alter)
         self._judge = Judge(self._loaded, self._world.shops, self._machine.traffic, chronicle, Random(plan.seed))
         self._machine.glance = self._judge.glance
@@ -87,6 +88,10 @@ class Simulation:
             self._judge.traces = Traces(self._loaded, self._world, self._typists.book)
             self._machine.fate = partial(self._fate, Random(f"fate/{plan.seed}"))
         self._post = Post(self._world, chronicle, Random(f"post/{plan.seed}"), plan.webhooks or Mishaps())
+        self._beside: Beside | None = None
+        if plan.beside is not None:
+            self._machine.has_replicas = True
+            self._beside = Beside(self._machine, plan.beside, Random(f"beside/run/{plan.seed}"))
         self._desk = asyncio.Lock()  # who has it works beside the daemon, or sees to it that nobody does
         self._crashes = 0
         self._daemons = 0
@@ -107,12 +112,15 @@ class Simulation:
             troubles.append(self._post.work())
         begun = [self._loop.create_task(each) for each in (self._owner(), self._edits(), *troubles)]
         try:
+            if self._beside is not None:
+                begun.insert(0, self._loop.create_task(self._beside.work()))
             life = await self._day()
-            for task in begun[1:]:
+            for task in begun[-len(troubles) - 1 :]:
                 task.cancel()
             self._machine.weather = Weather()
             self._machine.fate = lambda _: None
             self._chronicle.write("world", "peace")
+            await self._apart()
             await self._peace(life)
         except _Breached:
             await self._machine.end_all()
@@ -182,9 +190,21 @@ class Simulation:
             wrong.append(f"{life.process.name} ended with {_told(life.problem)}")
         for what in wrong:
             self._judge.breach(what)
-        self._judge.after_life()
+        if self._beside is None or self._beside.is_gone:  # else somebody is amid his work
+            self._judge.after_life()
+        else:
+            self._judge.lives += 1
         if self._judge.breaches:
             raise _Breached
+
+    async def _apart(self) -> None:
+        """The second daemon leaves; none of both worked a shop while the other did."""
+        if self._beside is not None:
+            await self._beside.leave()
+            self._judge.lives += self._beside.lives
+            lease_s = self._loaded.settings.replicas.lease_s
+            for what in (*self._beside.wrong, *worked_twice(self._machine.traffic.workers, lease_s / 3)):
+                self._judge.breach(what)
 
     async def _edits(self) -> None:
         """What the staff of the shops do."""
@@ -272,29 +292,3 @@ def _told(problem: BaseException) -> str:
         where = f"{Path(code.co_filename).name}:{trace.tb_lineno} in {code.co_name}"
         trace = trace.tb_next
     return f"{type(problem).__name__}: {problem} ({where})"
-
-
-def _sections(plan: Plan) -> dict[str, dict[str, Any]]:
-    typing = plan.typing
-    push: dict[str, Any] = {"every_s": 900.0, "scan_s": 3600.0}
-    own: dict[str, Any] = {}
-    lease_s = 300.0
-    if typing is not None:
-        push = {"every_s": 60.0, "scan_s": 600.0, "brake_least": 1000}
-        own = {name: {"deletes": typing.deletes} for name in DELETED}
-        lease_s = 60.0
-    return {
-        "budget": {"size": plan.believed, "leak_per_s": plan.bucket[1]},
-        "pull": {
-            "quick_s": plan.quick_s,
-            "walk_s": plan.walk_s,
-            "looks_s": 300.0,
-            "audit_period_s": plan.walk_s * 1.5,
-        },
-        # Nobody edits the mirror in these days: looking whether somebody did is most of what an idle daemon does.
-        "push": push,
-        "replicas": {"lease_s": lease_s},
-        "webhooks": SECTION if plan.webhooks is not None else {},
-        "resources": own,
-        "log": {"progress_every_s": 3600.0},
-    }

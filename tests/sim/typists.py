@@ -15,7 +15,7 @@ from syncd.simulator.shop import SimShop
 from syncd.store.database import sqlite_module
 from tests.sim.chronicle import Chronicle
 from tests.sim.witness import TYPED, Witness
-from tests.sim.world import Typing
+from tests.sim.world import DELETED, Typing
 
 FIELDS: Final = {
     "products": ("title", "comment", "version", "gtin"),
@@ -29,7 +29,6 @@ ELEMENTS: Final = {
     "customer_addresses": ("customers", "city"),
 }
 KEYS: Final = {"products": "id", "categories": "id", "customers": "token", "orders": "id"}
-DELETED: Final = ("products", "categories", "customers")
 Row = dict[str, Any]
 Made = tuple[str, int, str]  # table, row, field
 

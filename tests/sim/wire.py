@@ -38,6 +38,7 @@ class Traffic:
     """What went over the wire in one run, by shop name."""
 
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))  # when calls with a ticket left
+    workers: dict[str, list[tuple[float, str]]] = field(default_factory=lambda: defaultdict(list))  # daemons' calls
     struck: Counter[str] = field(default_factory=Counter)  # faults, by kind
     doubts: Counter[str] = field(default_factory=Counter)  # exchanges without a known outcome
     servings: dict[tuple[str, str, bool, int], deque[Serving]] = field(
@@ -81,6 +82,8 @@ class SimWire(httpx.AsyncBaseTransport):
             self._fate(self._process)
         if request.url.path.startswith("/api") and request.url.path != "/api/tokeninfo":
             self._traffic.times[shop.name].append(self._process.clock.monotonic())
+            if self._process.name != "command":
+                self._traffic.workers[shop.name].append((self._process.loop.time(), self._process.name))
         line = f"{request.method} {request.url.path}{'?' + request.url.query.decode() if request.url.query else ''}"
         self._traffic.doubts[shop.name] += is_exchange  # until its answer is here
         try:

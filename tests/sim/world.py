@@ -12,8 +12,11 @@ from syncd.simulator.courier import Mishaps
 from syncd.simulator.shop import SimShop
 from syncd.simulator.switches import CHARACTERS, FILTERS, KINDS, Switches
 from syncd.simulator.transport import AFTER, BEFORE, Faults
+from tests.sim.post import SECTION
 
 DAY_S: Final = 86_400.0
+DELETED: Final = ("products", "categories", "customers")
+"""What people delete in the mirror, where deletes are switched on."""
 CHANGEFUL: Final = ("products", "customers", "orders", "categories", "prices", "fulfillments", "theme_settings")
 #: Set in the settings on both sides, or nothing that a shop shows: there is nothing to draw.
 FIXED: Final = frozenset({"page_param", "clock_skew_s", "limit_header", "filters", "page_size"})
@@ -79,6 +82,7 @@ class Plan:
     day_s: float = DAY_S
     typing: Typing | None = None  # None: nobody edits the mirror
     webhooks: Mishaps | None = None  # None: the shops have none
+    beside: tuple[int, ...] | None = None  # the deaths of a second daemon; None: there is none
 
 
 def draw(seed: int) -> Plan:
@@ -103,7 +107,15 @@ def draw(seed: int) -> Plan:
             (luck.uniform(0, DAY_S * 0.9), luck.choice(shops).name) for _ in range(luck.choice((0, 0, 0, 1)))
         ),
         webhooks=_mishaps(Random(f"webhooks/{seed}")),
+        beside=_beside(Random(f"beside/{seed}")),
     )
+
+
+def _beside(luck: Random) -> tuple[int, ...] | None:
+    """In one of three days a second daemon works beside the first."""
+    if luck.randrange(3):
+        return None
+    return tuple(int(10 ** luck.uniform(1.3, 4.0)) for _ in range(luck.randrange(5)))
 
 
 def short(seed: int) -> Plan:
@@ -183,3 +195,30 @@ def _setting(luck: Random) -> str:
     if kind == frozenset[str]:
         return f"{name}={luck.choice(('', 'notes', 'comment,last_name'))}"
     return f"{name}={luck.choice(get_args(kind) or (True, False))}"
+
+
+def sections(plan: Plan) -> dict[str, dict[str, Any]]:
+    """The settings of this day."""
+    typing = plan.typing
+    push: dict[str, Any] = {"every_s": 900.0, "scan_s": 3600.0}
+    own: dict[str, Any] = {}
+    lease_s = 300.0
+    if typing is not None:
+        push = {"every_s": 60.0, "scan_s": 600.0, "brake_least": 1000}
+        own = {name: {"deletes": typing.deletes} for name in DELETED}
+        lease_s = 60.0
+    return {
+        "budget": {"size": plan.believed, "leak_per_s": plan.bucket[1]},
+        "pull": {
+            "quick_s": plan.quick_s,
+            "walk_s": plan.walk_s,
+            "looks_s": 300.0,
+            "audit_period_s": plan.walk_s * 1.5,
+        },
+        # Nobody edits the mirror in these days: looking whether somebody did is most of what an idle daemon does.
+        "push": push,
+        "replicas": {"lease_s": lease_s},
+        "webhooks": SECTION if plan.webhooks is not None else {},
+        "resources": own,
+        "log": {"progress_every_s": 3600.0},
+    }
