@@ -203,13 +203,13 @@ class ShopLife:
         runs = await self._do(job)
         for run in runs:
             self._tell(run)
+        if any(run.outcome is Outcome.DRAINED for run in runs):
+            return  # it stays due, for whoever works the shop next: a first fill would wait for hours otherwise
         if self._keeping.rules.has_targets and job.resource is not None and self._worker is not None:
             self._jobs = await self._timetable(self._worker)
             job = self._jobs[job.name]
-        due_at = self._next(job, started_at, runs)
-        if self._due[job.name] > due_before:
-            due_at = min(due_at, self._due[job.name])  # nudged while it ran
-        self._due[job.name] = due_at
+        due_at, nudged = self._next(job, started_at, runs), self._due[job.name]
+        self._due[job.name] = due_at = min(due_at, nudged) if nudged > due_before else due_at
         await self._keeping.disk.state.run(lambda tx: tx.journal.save_due(self.shop.id, job.stored_as, due_at))
         self._went_well(job.name)
 

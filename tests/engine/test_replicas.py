@@ -12,6 +12,9 @@ import pytest
 
 from syncd.domain.budget import CallClass
 from syncd.domain.lease import Kind
+from syncd.domain.resource import Resource
+from syncd.domain.resources import BY_NAME
+from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop, ShopState
 from syncd.engine.fence import WRITE, FencedAdmission, FencedDisk
 from syncd.engine.keeping import Keeping
@@ -216,6 +219,12 @@ def test_a_command_holds_a_shop_that_no_daemon_takes_meanwhile(play: Callable[[S
     play(scene)
 
 
+def drained_run(at: Replica) -> Run:
+    """A walk that was interrupted."""
+    now = at.clock.now()
+    return Run("shop-1", "pull", "products", "whole", Outcome.DRAINED, now, now, {"calls": 1.0})
+
+
 class LoopAlarm:
     """`ports.Alarm` on the loop's timers."""
 
@@ -255,6 +264,18 @@ class IdleWorker:
         self._seen.append((self._at.name, self._shop.id))
         return []
 
+    def is_busy(self, _name: str) -> bool:
+        return False
+
+    async def is_filled(self, _name: str) -> bool:
+        return False
+
+    async def pull(self, *_: object, **__: object) -> list[Run]:
+        """A fill that takes longer than anybody waits."""
+        self._seen.append((self._at.name, -self._shop.id))
+        await self.drain.wait()
+        return [drained_run(self._at)]
+
 
 class NoErrands:
     """Nobody asks for anything."""
@@ -268,7 +289,9 @@ class NoErrands:
             await self._rung.wait()
 
 
-async def lead(at: Replica, drain: asyncio.Event, seen: list[tuple[str, int]]) -> None:
+async def lead(
+    at: Replica, drain: asyncio.Event, seen: list[tuple[str, int]], resources: tuple[Resource, ...] = ()
+) -> None:
     """A supervisor of that replica, until it is drained."""
 
     async def open_worker(shop: Shop) -> Any:
@@ -281,7 +304,7 @@ async def lead(at: Replica, drain: asyncio.Event, seen: list[tuple[str, int]]) -
         alarm=LoopAlarm(at.clock),
         log=at.log,
         rules=PullRules(looks_s=3.0),
-        resources=(),
+        resources=resources,
         open_worker=open_worker,
         read_bucket=cast(Any, None),
         open_errands=lambda _shop, rung: cast(Any, NoErrands(rung)),
@@ -340,5 +363,22 @@ def test_a_life_whose_lease_was_taken_ends_quietly_and_begins_again(play: Callab
             drain.set()
         assert {level for level, _, _ in a.log.lines} <= {"info", "warning"}
         assert {"shop.left", "lease.lost"} & set(a.log.events())
+
+    play(scene)
+
+
+def test_a_fill_that_was_interrupted_goes_on_at_once_with_whoever_has_the_shop_next(
+    play: Callable[[Scene], None],
+) -> None:
+    async def scene(site: Site) -> None:
+        await site.open_shops(1)
+        seen: list[tuple[str, int]] = []
+        for name in "ab":
+            drain = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(lead(site.replica(name), drain, seen, (BY_NAME["products"],)))
+                await asyncio.sleep(10)
+                drain.set()
+        assert [who for who, shop_id in seen if shop_id == -1] == ["a", "b"]
 
     play(scene)
