@@ -34,6 +34,11 @@ class Pusher:
         self._sender = Sender(hands)
         self._creator = Creator(hands)
 
+    @property
+    def sent(self) -> frozenset[int]:
+        """The updates and deletes that left so far and are settled."""
+        return frozenset(self._sender.sent)
+
     async def recover(self) -> None:
         """After a crash: a create that may have left is in doubt; an update is simply looked at and, if need be, sent
         again (the same patch is harmless); what never left is ready. What another holder of the lease sent may still be
@@ -67,13 +72,20 @@ class Pusher:
         return max(now, min(line.sent_at, now) + timedelta(seconds=self._hands.foreign_call_s))
 
     async def push(
-        self, capabilities: Mapping[str, Capabilities], tally: Tally, *, only: frozenset[int] | None = None
+        self,
+        capabilities: Mapping[str, Capabilities],
+        tally: Tally,
+        *,
+        only: frozenset[int] | None = None,
+        exactly: bool = False,
     ) -> int:
-        """Send what is ready and due; `only` restricts it to these changes. Returns how many were settled.
+        """Send what is ready and due; `only` restricts it to these changes, which leave `exactly` as they were claimed
+        or not at all. Returns how many were settled.
 
         A fault puts its change off and is raised after the transaction that says so: GrantRevoked, Retry,
         ScopeMissing."""
         settled = 0
+        self._sender.exactly = only if exactly and only is not None else frozenset()
         while not self._hands.drain.is_set():
             ready = await self._next(only)
             if not ready:

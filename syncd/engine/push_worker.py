@@ -44,8 +44,14 @@ class PushWorker:
         await self._noticer.scan()
         return await self._noticer.notice()
 
-    async def push(self, *, only: frozenset[int] | None = None) -> Run:
-        """Claim what was edited and send what is ready; `only` sends these changes and nothing else."""
+    @property
+    def sent(self) -> frozenset[int]:
+        """The updates and deletes that left so far and are settled."""
+        return self._pusher.sent
+
+    async def push(self, *, only: frozenset[int] | None = None, exactly: bool = False) -> Run:
+        """Claim what was edited and send what is ready; `only` sends these changes and nothing else, `exactly` as they
+        were claimed or not at all."""
         started_at = self._hands.clock.now()
         tally = Tally()
         outcome, message = Outcome.DONE, ""
@@ -56,7 +62,7 @@ class PushWorker:
                 await self._noticer.catch_up()
                 counts = await self._noticer.notice()
                 tally.parked += counts[Claim.HELD]
-            tally.seen = await self._pusher.push(await self._capabilities(), tally, only=only)
+            tally.seen = await self._pusher.push(await self._capabilities(), tally, only=only, exactly=exactly)
             outcome = Outcome.PARTIAL if tally.parked else Outcome.DONE
         except GrantRevoked:
             raise

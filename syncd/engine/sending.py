@@ -20,10 +20,15 @@ from syncd.ports import MirrorTx, Written
 
 
 class Sender:
-    """Sends updates and deletes of one shop."""
+    """Sends updates and deletes of one shop. `sent` are the changes that left and are settled.
+
+    The changes in `exactly` leave as they were claimed or not at all: what the shop or somebody here made another
+    change of is claimed anew under another number."""
 
     def __init__(self, hands: Hands) -> None:
         self._hands = hands
+        self.exactly: frozenset[int] = frozenset()
+        self.sent: set[int] = set()
 
     async def update(self, resource: Resource, change: Change, caps: Capabilities, tally: Tally, ways: Ways) -> bool:
         """Send one update; True when the change is settled. Raises what the calls raise."""
@@ -40,6 +45,7 @@ class Sender:
             lambda tx: settle(tx, self._hands.scope(resource), ready, seen.record, answer, ticket)
         )
         await self._hands.forget(ready.id)
+        self.sent.add(ready.id)
         tally.updated += 1
         self._hands.say(ready, settlement)
         return True
@@ -70,12 +76,13 @@ class Sender:
         if image is None:
             raise Retry("the row is held by somebody else")
         weighed = weigh(tx, scope, image)
-        if weighed is None or weighed.verb is not change.verb:
+        digest = "" if weighed is None else digest_of(scope.resource, weighed.image.base, weighed.patch, change.verb)
+        moved = change.id in self.exactly and digest != change.digest
+        if weighed is None or weighed.verb is not change.verb or moved:
             tx.outbox.close(scope.shop_id, change.id)
             if weighed is not None:
                 tx.hints.leave(scope.shop_id, scope.resource.name, [change.key], HintSource.LOCAL, scope.at)
             return None
-        digest = digest_of(scope.resource, weighed.image.base, weighed.patch, change.verb)
         if self._flaps(tx, scope, change.key, weighed.patch):
             parked = replace(
                 change, state=ChangeState.PARKED, reason="its values go back and forth: somebody undoes them"
@@ -152,4 +159,5 @@ class Sender:
             ticket = (await self._hands.writer.delete(resource, change.key, ways.write, None)).ticket
         await self._hands.disk.mirror.run(lambda tx: settle_delete(tx, self._hands.scope(resource), change, ticket))
         await self._hands.forget(change.id)
+        self.sent.add(change.id)
         return True

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from syncd.domain.change import Change, ChangeState, Turned
 from syncd.domain.ids import RecordKey
-from syncd.domain.ledger import HintSource
 from syncd.domain.run import Run
 from syncd.domain.shop import Shop
 from syncd.engine.claim import Claim
@@ -135,7 +134,8 @@ def _planned(line: Mapping[str, Any]) -> Planned:
 
 
 async def apply(house: House, planned: Mapping[str, Sequence[Planned]], only: Sequence[Shop] | None = None) -> Done:
-    """Send exactly what a plan says: each record is read anew, and what is another change by now is left out.
+    """Send exactly what a plan says: each record is read before it is written, as in any push, and what is another
+    change by then is left out.
 
     Raises Drained where it was told to stop before its turn came."""
     applied = Done()
@@ -155,22 +155,28 @@ async def _applied(
     house: House, place: Workplace, worker: PushWorker, planned: list[Planned], left: list[tuple[str, str]]
 ) -> list[Run]:
     await _claim(house, worker, planned)
-    runs = await _read_anew(house, place, planned)
-    await worker.notice()
-
-    def read(tx: MirrorTx) -> list[Change | None]:
-        return [tx.outbox.of_row(place.shop.id, each.resource, each.row_id) for each in planned]
-
-    chosen: set[int] = set()
-    for each, change in zip(planned, await house.disk.reader.run(read), strict=True):
+    chosen: dict[int, Planned] = {}
+    for each, change in await house.disk.reader.run(partial(_changes, shop_id=place.shop.id, planned=planned)):
         why = _differs(each, change)
         if why or change is None:
             left.append((each.name, why))
         else:
-            chosen.add(change.id)
-    if chosen:
-        runs.append(await worker.push(only=frozenset(chosen)))
+            chosen[change.id] = each
+    if not chosen:
+        return []
+    # The read before each write checks its base; what is another change then does not leave, and is claimed anew.
+    runs = [await worker.push(only=frozenset(chosen), exactly=True)]
+    await worker.notice()
+    stayed = [each for number, each in chosen.items() if each.verb != "create" and number not in worker.sent]
+    for each, change in await house.disk.reader.run(partial(_changes, shop_id=place.shop.id, planned=stayed)):
+        put_off = f"it is put off: {change.reason}" if change and change.reason else "it is put off"
+        left.append((each.name, _differs(each, change) or put_off))
     return runs
+
+
+def _changes(tx: MirrorTx, shop_id: int, planned: Sequence[Planned]) -> list[tuple[Planned, Change | None]]:
+    """What of a plan is in the outbox now."""
+    return [(each, tx.outbox.of_row(shop_id, each.resource, each.row_id)) for each in planned]
 
 
 async def _claim(house: House, worker: PushWorker, planned: list[Planned]) -> None:
@@ -180,22 +186,6 @@ async def _claim(house: House, worker: PushWorker, planned: list[Planned]) -> No
     if counts[Claim.WAITS] and names and not house.draining.is_set():
         await house.clock.sleep(max(house.push_rules.quiet_s(name) for name in names))
         await worker.notice()
-
-
-async def _read_anew(house: House, place: Workplace, planned: list[Planned]) -> list[Run]:
-    """Look at each record of the plan, so that its base is what the shop has now."""
-    shop_id, now = place.shop.id, house.clock.now()
-
-    def ask(tx: MirrorTx) -> set[str]:
-        changes = [tx.outbox.of_row(shop_id, each.resource, each.row_id) for each in planned]
-        known = [change for change in changes if change is not None and change.key]
-        for change in known:
-            tx.hints.leave(shop_id, change.resource, [change.key], HintSource.PERSON, now)
-        return {change.resource for change in known}
-
-    names = await house.disk.mirror.run(ask)
-    asked = [resource for resource in house.resources if resource.name in names]
-    return await place.worker.looks(asked, batches_max=len(planned) + 1) if asked else []
 
 
 def _differs(planned: Planned, change: Change | None) -> str:

@@ -115,9 +115,12 @@ DELIVERY_S = 5.0
 
 async def _pause(seconds: float) -> None:
     """Real time: who is called over real HTTP has no other."""
-    over = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(seconds, over.set_result, None)
-    await over
+    over = asyncio.Event()
+    timer = asyncio.get_running_loop().call_later(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
 
 
 class _Server(uvicorn.Server):

@@ -130,6 +130,7 @@ def test_a_plan_is_applied_and_nothing_else(
     assert planned["changes"][0]["key"] == f"demo/products/{keys[0]}"
     assert planned["changes"][0]["patch"]["fields"] == {"title": f"Planned {keys[0]}"}
 
+    before = filled.books.admitted
     filled.edit("products", keys[1], {"comment": "moved on"})
     sql(
         installation,
@@ -140,6 +141,8 @@ def test_a_plan_is_applied_and_nothing_else(
     assert done.code == 3, done.err
     assert [f"left out demo/products/{key}" in done.out for key in keys[:3]] == [False, True, True]
     assert _sent(filled) == [f"edit products/{keys[0]}"]
+    # A read, a write, the one reading back by which answers of writes are learned; and a read of what had moved.
+    assert filled.books.admitted - before == 4
     assert [_title(filled, key) for key in keys[1:4]] == [titles[key] for key in keys[1:4]]
     again = typed("apply", str(file))
     assert (again.code, len(_sent(filled))) == (3, 1)  # what was sent is no such edit any more
