@@ -10,6 +10,7 @@ from syncd.domain.backoff import delay
 from syncd.domain.cadence import next_due
 from syncd.domain.run import Outcome, Run
 from syncd.domain.shop import Shop
+from syncd.engine.bells import Bells
 from syncd.engine.freshness import reaches
 from syncd.engine.hooks import Webhooking
 from syncd.engine.keeping import Keeping
@@ -44,7 +45,7 @@ class ShopLife:
         self._worker: ShopWorker | None = None
         self._webhooks: Webhooking | None = None
         self._stopped = asyncio.Event()
-        self._rung = {lane: asyncio.Event() for lane in Lane}
+        self._bells = Bells(str(shop.id), keeping.alarm, keeping.clock)
         self._jobs: dict[str, Job] = {}
         self._due: dict[str, datetime] = {}
         self._faults: dict[str, int] = {}
@@ -70,20 +71,23 @@ class ShopLife:
         self._asked.set()
         if "push" in self._due:
             self._due["push"] = self._keeping.clock.now()
-            self._rung[Lane.PUSH].set()
+            self._bells.ring(Lane.PUSH)
 
     def hinted(self) -> None:
         """A webhook came: looks are due now, unless the shop failed just before."""
         if "looks" in self._due and not self._faults.get("looks"):
             self._due["looks"] = self._keeping.clock.now()
-            self._rung[Lane.QUICK].set()
+            self._bells.ring(Lane.QUICK)
 
     def stepped(self, step_s: float) -> None:
         """The wall clock was set by so much: set back, what is due keeps the wait that it had left."""
         if step_s < 0:
             self._due = {name: due_at + timedelta(seconds=step_s) for name, due_at in self._due.items()}
-        for rung in self._rung.values():
-            rung.set()
+        self._bells.ring()
+
+    def remind(self) -> None:
+        """A beat: an alarm that was lost costs no more than this."""
+        self._bells.remind()
 
     async def live(self) -> None:
         """Until stopped, or until a person must act. A fault outside any run (the database away, the disk full) waits
@@ -106,8 +110,7 @@ class ShopLife:
                 self.stop()
         self.ended = True
         self._keeping.outages.forget(self.shop.name)
-        for lane in Lane:
-            self._keeping.alarm.cancel(self._bell(lane))
+        self._bells.end()
 
     async def _open(self) -> None:
         try:
@@ -158,7 +161,7 @@ class ShopLife:
                 own = [name for name, job in self._jobs.items() if job.lane is lane]
                 name = min(own, key=lambda each: (self._due[each], self._jobs[each].place))
                 if self._due[name] > self._keeping.clock.now():
-                    await self._sleep_until(lane, self._due[name])
+                    await self._bells.sleep_until(lane, self._due[name])
                 else:
                     await self._run_due(self._jobs[name])
         except (*WAITS, NeedsPerson, LeaseLost) as problem:
@@ -190,8 +193,8 @@ class ShopLife:
         self._ring_all()
 
     def _ring_all(self) -> None:
-        for rung in (*self._rung.values(), self._asked):
-            rung.set()
+        self._bells.ring()
+        self._asked.set()
 
     async def _run_due(self, job: Job) -> None:
         started_at = self._keeping.clock.now()
@@ -285,16 +288,6 @@ class ShopLife:
 
     async def _pause(self, wait: timedelta) -> None:
         """Sleep although the lanes were told to stop."""
-        for rung in self._rung.values():
-            rung.clear()
+        self._bells.still()
         if not self._stopped.is_set():
-            await self._sleep_until(Lane.WALK, self._keeping.clock.now() + wait)
-
-    async def _sleep_until(self, lane: Lane, when: datetime) -> None:
-        rung = self._rung[lane]
-        self._keeping.alarm.ring_at(self._bell(lane), when, rung.set)
-        await rung.wait()
-        rung.clear()
-
-    def _bell(self, lane: Lane) -> str:
-        return f"shop:{self.shop.id}:{lane.value}"
+            await self._bells.sleep_until(Lane.WALK, self._keeping.clock.now() + wait)

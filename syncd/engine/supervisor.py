@@ -66,6 +66,8 @@ class Supervisor:
                 while not drain.is_set():
                     await self._round(group)
                     await self._keep_time()
+                    for life in self._lives.values():
+                        life.remind()
                     await self._until_rung()
                 await self._wind_up()
                 for watch in watches:

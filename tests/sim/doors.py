@@ -7,6 +7,7 @@ anything any more, as if it had been killed there. Must not know what a daemon d
 import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
@@ -22,6 +23,16 @@ class Crash(BaseException):
     """The process is dead from here on. No Exception, so that nobody takes it for a fault."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bells:
+    """The chances that a ring of the alarm is lost, comes late by up to `late_s`, or comes twice."""
+
+    lost: float = 0.0
+    late: float = 0.0
+    doubled: float = 0.0
+    late_s: float = 600.0
+
+
 class Process:
     """One life of a program on the simulated machine. It dies at its step number `dies_at`, or lives on."""
 
@@ -32,6 +43,7 @@ class Process:
         luck: Random,
         dies_at: int | None = None,
         glance: Callable[[], None] = lambda: None,
+        bells: Callable[[], Bells] = Bells,
     ) -> None:
         self.name = name
         self.loop = loop
@@ -40,7 +52,7 @@ class Process:
         self.ended = asyncio.Event()  # dead, or its main task is done
         self.clock = SimClock(loop, self.step)
         self.dice = SimDice(Random(luck.getrandbits(64)))
-        self.alarm = SimAlarm(self)
+        self.alarm = SimAlarm(self, Random(f"bells/{luck.getrandbits(64)}"), bells)
         self._luck = Random(luck.getrandbits(64))
         self._dies_at = dies_at
         self._glance = glance
@@ -145,10 +157,13 @@ class SimDice:
 
 
 class SimAlarm:
-    """`ports.Alarm` on the loop's timers. Never rings early; rings nobody who is dead."""
+    """`ports.Alarm` on the loop's timers, and with what befalls its rings. Never rings early; rings nobody who is
+    dead."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, luck: Random, bells: Callable[[], Bells] = Bells) -> None:
         self._process = process
+        self._luck = luck
+        self._bells = bells
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
@@ -171,5 +186,23 @@ class SimAlarm:
 
     def _ring(self, key: str, call: Callable[[], None]) -> None:
         self._timers.pop(key, None)
-        if not self._process.dead:
-            call()
+        if self._process.dead:
+            return
+        bells, drawn = self._bells(), self._luck.random()
+        if drawn < bells.lost:
+            return
+        if drawn < bells.lost + bells.late:
+            self._later(key, call, self._luck.uniform(0, bells.late_s))
+            return
+        if drawn < bells.lost + bells.late + bells.doubled:
+            self._later(f"{key} again", call, self._luck.uniform(0, bells.late_s))
+        call()
+
+    def _later(self, key: str, call: Callable[[], None], wait_s: float) -> None:
+        def ring() -> None:
+            self._timers.pop(key, None)
+            if not self._process.dead:
+                call()
+
+        self.cancel(key)
+        self._timers[key] = self._process.loop.call_later(wait_s, ring)

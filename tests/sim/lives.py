@@ -16,7 +16,7 @@ from syncd.service.wire import House, open_house
 from syncd.simulator.transport import Faults
 from syncd.simulator.world import SimWorld
 from tests.sim.chronicle import Chronicle
-from tests.sim.doors import PROCESS, Crash, Process
+from tests.sim.doors import PROCESS, Bells, Crash, Process
 from tests.sim.loop import SimTask, VirtualLoop
 from tests.sim.machine import Alter, open_files
 from tests.sim.wire import SimWire, Traffic
@@ -33,6 +33,7 @@ class Weather:
     faults: Faults = field(default_factory=Faults.none)
     busy: float = 0.0
     down: tuple[str, ...] = ()
+    bells: Bells = field(default_factory=Bells)
 
     @property
     def now(self) -> Faults:
@@ -84,7 +85,7 @@ class Machine:
 
     def start(self, name: str, job: Job, dies_at: int | None = None) -> Life:
         """Start a program that does `job` in a house of its own, and dies at its step `dies_at`."""
-        process = Process(name, self._loop, self._luck, dies_at, self.glance)
+        process = Process(name, self._loop, self._luck, dies_at, self.glance, lambda: self.weather.bells)
         life = Life(process)
         self._living = [each for each in self._living if not each.process.ended.is_set()] + [life]
         context = copy_context()

@@ -104,7 +104,7 @@ class Simulation:
         """The whole run."""
         for plan in self._plan.shops:
             await self._at_desk(partial(people.add, self._world.shops[plan.name]))
-        self._machine.weather = Weather(self._plan.faults, self._plan.busy)
+        self._machine.weather = Weather(self._plan.faults, self._plan.busy, bells=self._plan.bells)
         troubles = [*map(self._outage, self._plan.outages), *map(self._revocation, self._plan.revoked)]
         if self._typists is not None:
             troubles.append(self._typists.work())

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from tests.sim.doors import Bells
 from tests.sim.planted import cursor_first, forgetful
 from tests.sim.seeds import told
 from tests.sim.simulation import Verdict, simulate
@@ -70,3 +71,8 @@ def test_a_verdict_tells_how_to_see_it_again() -> None:
     assert "seed     7 FAILED" in text
     assert "    a page is lost" in text
     assert "python -m tests.sim --seed 7 --story" in text
+
+
+def test_alarms_that_never_ring_cost_a_beat_each_time() -> None:
+    verdict = simulate(2, plan=replace(short(2), bells=Bells(lost=1.0), day_s=5400.0, deaths=(), outages=()))
+    assert not verdict.breaches, told(verdict, 0.0)

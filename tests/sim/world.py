@@ -4,7 +4,7 @@ Everything follows from the seed; nothing here runs anything.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final, get_args
 
@@ -12,6 +12,7 @@ from syncd.simulator.courier import Mishaps
 from syncd.simulator.shop import SimShop
 from syncd.simulator.switches import CHARACTERS, FILTERS, KINDS, Switches
 from syncd.simulator.transport import AFTER, BEFORE, Faults
+from tests.sim.doors import Bells
 from tests.sim.post import SECTION
 
 DAY_S: Final = 86_400.0
@@ -83,6 +84,7 @@ class Plan:
     typing: Typing | None = None  # None: nobody edits the mirror
     webhooks: Mishaps | None = None  # None: the shops have none
     beside: tuple[int, ...] | None = None  # the deaths of a second daemon; None: there is none
+    bells: Bells = field(default_factory=Bells)
 
 
 def draw(seed: int) -> Plan:
@@ -108,6 +110,7 @@ def draw(seed: int) -> Plan:
         ),
         webhooks=_mishaps(Random(f"webhooks/{seed}")),
         beside=_beside(Random(f"beside/{seed}")),
+        bells=_bells(Random(f"bells/{seed}")),
     )
 
 
@@ -153,6 +156,13 @@ def draw_push(seed: int) -> Plan:
 def _outage(luck: Random, shops: tuple[ShopPlan, ...]) -> tuple[float, float, str]:
     begins = luck.uniform(0, DAY_S * 0.9)
     return begins, begins + luck.uniform(30, 7200), luck.choice(shops).name
+
+
+def _bells(luck: Random) -> Bells:
+    """What befalls the alarms of a day; in half of them nothing does."""
+    share = luck.choice((0.0, 1.0))
+    lost, late, doubled = (share * luck.choice((0.0, 0.05, 0.3)) for _ in range(3))
+    return Bells(lost=lost, late=late, doubled=doubled)
 
 
 def _mishaps(luck: Random) -> Mishaps | None:
