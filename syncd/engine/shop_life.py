@@ -206,7 +206,7 @@ class ShopLife:
         runs = await self._do(job)
         for run in runs:
             self._tell(run)
-        if any(run.outcome is Outcome.DRAINED for run in runs):
+        if any(run.outcome is Outcome.DRAINED for run in runs) or (not runs and self._halted()):
             return  # it stays due, for whoever works the shop next: a first fill would wait for hours otherwise
         if self._keeping.rules.has_targets and job.resource is not None and self._worker is not None:
             self._jobs = await self._timetable(self._worker)
