@@ -1,6 +1,7 @@
 """A resource belongs to one lane at a time: its cursor does."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 from syncd.domain.cadence import Every
@@ -36,7 +37,8 @@ class Busy:
 def test_a_lane_that_waited_leaves_the_resource_to_the_lane_that_took_it_meanwhile() -> None:
     async def scene() -> None:
         worker, products = Busy(), BY_NAME["products"]
-        life = ShopLife(cast(Any, None), Shop(1, "demo", "https://x", "https://x", "c", "http://127.0.0.1/", ()))
+        keeping = cast(Any, SimpleNamespace(alarm=None, clock=None))  # nobody sleeps here
+        life = ShopLife(keeping, Shop(1, "demo", "https://x", "https://x", "c", "http://127.0.0.1/", ()))
         life._worker = cast(Any, worker)
         jobs = [Job(lane.value, lane, Every(60.0), 1, products) for lane in (Lane.QUICK, Lane.WALK)]
         await asyncio.gather(*(life._do(job) for job in jobs))
