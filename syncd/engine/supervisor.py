@@ -22,7 +22,7 @@ PUT_OFF_S = 60.0
 must lie apart."""
 GRACE_S = 4.0
 """How long a drain waits for what shops have in hand: with a token exchange too it is over within ten seconds."""
-_SIGNAL_S = 60.0
+_SIGNAL_S = 600.0
 _SOON = 5
 """In parts of a beat: after a beat that the database did not take, the next one comes sooner."""
 

@@ -6,9 +6,10 @@ resource. Must not know what an edit leads to.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal, or_, select, update
 
 from syncd.domain.change import Rekeyed, Touch
 from syncd.domain.ledger import HintSource, Images
@@ -93,10 +94,7 @@ class Local:
 
     def fresh(self, after: int) -> dict[int, tuple[int, int]]:
         """Of each shop with hints behind `after` that nobody noticed yet: how many, and the place of the newest."""
-        new = and_(_H.shop_id == SHOPS.c.id, _H.source.in_(_TOLD), _H.left_at.is_(None), _H.seq > after)
-        counted = select(SHOPS.c.id, func.count(), func.max(_H.seq)).select_from(SHOPS.join(HINTS, new))
-        rows = self._connection.execute(counted.group_by(SHOPS.c.id).order_by(SHOPS.c.id))
-        return {row[0]: (row[1], row[2]) for row in rows}
+        return {row[0]: (row[1], row[2]) for row in self._connection.execute(_fresh(), {"after": after})}
 
     # --- the slow comparison -------------------------------------------------------------------------------------
 
@@ -166,6 +164,14 @@ class Local:
 
     def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[int]:
         return [row[0] for row in self._connection.exec_driver_sql(statement, parameters)]
+
+
+@cache  # asked at every commit of anybody: to build it costs more than to run it
+def _fresh() -> Select[Any]:
+    """Hints behind a place that nobody noticed yet: by shop how many, and the place of the newest."""
+    new = and_(_H.shop_id == SHOPS.c.id, _H.source.in_(_TOLD), _H.left_at.is_(None), _H.seq > bindparam("after"))
+    counted = select(SHOPS.c.id, func.count(), func.max(_H.seq)).select_from(SHOPS.join(HINTS, new))
+    return counted.group_by(SHOPS.c.id).order_by(SHOPS.c.id)
 
 
 def _waiting(shop_id: int, *columns: Any) -> Select[Any]:

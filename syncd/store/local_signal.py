@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: How often SQLite's counter is looked at: well within a second, and thousands of times cheaper than that allows.
 POLL_S = 0.3
 #: On simulated time nobody waits, and every look costs the simulation.
-SIMULATED_POLL_S = 2.0
+SIMULATED_POLL_S = 10.0
 #: How long a lost connection is left alone, and how often a listener looks whether it missed anything.
 RETRY_S = 1.0
 LISTEN_S = 30.0

@@ -15,6 +15,8 @@ from syncd.store.bell import ring
 from syncd.store.schema import REQUESTS, SHOPS
 
 _R = REQUESTS.c
+_NEWEST = select(func.max(_R.seq)).where(_R.shop_id == SHOPS.c.id).scalar_subquery()
+_NEWS = select(SHOPS.c.id, SHOPS.c.state, _NEWEST)
 _REQUEST = tuple(field.name for field in fields(Request))
 _OPEN = _R.ended_at.is_(None)
 
@@ -76,9 +78,7 @@ class Requests:
 
     def news(self) -> Mapping[int, object]:
         """Of each shop its state and the place of its newest request."""
-        newest = select(func.max(_R.seq)).where(_R.shop_id == SHOPS.c.id).scalar_subquery()
-        rows = self._connection.execute(select(SHOPS.c.id, SHOPS.c.state, newest))
-        return {row[0]: (row[1], row[2]) for row in rows}
+        return {row[0]: (row[1], row[2]) for row in self._connection.execute(_NEWS)}
 
     def _changed(self, statement: Any) -> bool:
         return bool(self._connection.execute(statement).rowcount == 1)
