@@ -70,8 +70,10 @@ def _judge(driver: Any, where: str) -> None:
 
 
 def _sign_in(driver: Any, at: Stage) -> None:
+    _wait(driver, lambda: driver.find_elements(By.ID, "token") != [])
     driver.find_element(By.ID, "token").send_keys(at.loaded.operator_token_file.read_text().strip())
     driver.find_element(By.CSS_SELECTOR, "form.stack button").click()
+    _wait(driver, lambda: urlsplit(driver.current_url).path != "/login")
 
 
 def test_every_page_fits_and_is_readable(served: tuple[Stage, str], tmp_path: Path) -> None:
@@ -95,8 +97,14 @@ def test_every_page_fits_and_is_readable(served: tuple[Stage, str], tmp_path: Pa
 
 
 def _press(driver: Any, words: str, inside: str) -> None:
-    buttons = driver.find_elements(By.CSS_SELECTOR, f"{inside} button")
-    next(button for button in buttons if button.text == words).click()
+    """Press a button as soon as it is there: a click does not wait for the page that it leads to."""
+
+    def found() -> list[Any]:
+        buttons = driver.find_elements(By.CSS_SELECTOR, f"{inside} button")
+        return [button for button in buttons if button.text == words]
+
+    _wait(driver, lambda: found() != [])
+    found()[0].click()
 
 
 def _decide(driver: Any, at: Stage, url: str) -> None:
@@ -110,6 +118,7 @@ def _decide(driver: Any, at: Stage, url: str) -> None:
     _sign_in(driver, at)
     assert urlsplit(driver.current_url).path == "/shops/meadow-music"
     _press(driver, "Take the shop's", conflict)
+    _wait(driver, lambda: driver.find_elements(By.CSS_SELECTOR, ".flash") != [])
     assert "Decided" in driver.find_element(By.CSS_SELECTOR, ".flash").text
     assert "Decided: the shop's" in driver.find_element(By.CSS_SELECTOR, conflict).text
     assert at.sql(f"SELECT resolution FROM sync_conflicts WHERE id = {number}") == [("remote",)]
@@ -136,6 +145,7 @@ def test_a_shop_is_connected_by_clicking(served: tuple[Stage, str], tmp_path: Pa
         _press(driver, "Go to the shop", "main")
         _wait(driver, lambda: driver.title.startswith("Thank you"))
         driver.find_element(By.LINK_TEXT, "See how it goes").click()
+        _wait(driver, lambda: driver.find_elements(By.CSS_SELECTOR, ".headline") != [])
         assert "First load under way" in driver.find_element(By.CSS_SELECTOR, ".headline").text
         assert driver.find_elements(By.CSS_SELECTOR, "form[action='/shops/unsigned/pause']")  # still signed in
     assert at.sql("SELECT state FROM shops WHERE name = 'unsigned'") == [("active",)]
