@@ -47,6 +47,7 @@ def certificate(folder: Path) -> tuple[str, str]:
     return str(signed), str(key)
 
 
+@pytest.mark.soak  # a minute of real time; the same on simulated time is in tests/sim/test_outages.py
 def test_shop_away_certificate_foreign_disk_full(small_disk: Path, tmp_path: Path) -> None:
     """Three troubles, one after the other, and one daemon that outlives them all."""
     own, foreign = certificate(tmp_path / "own"), certificate(tmp_path / "foreign")

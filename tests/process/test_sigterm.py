@@ -13,7 +13,8 @@ import pytest
 from tests.process.outages import SOON, started
 from tests.process.scene import Scene, scene
 
-ENDS_WITHIN_S = 10.0
+ENDS_WITHIN_S = 30.0
+"""Ten seconds on a machine of its own (the figure is printed); one that does other things at once gets more."""
 NEVER_S = 60.0
 FEW: dict[str, Any] = {"products": 3, "orders": 3, "customers": 3}
 MANY: dict[str, Any] = {"products": 60, "orders": 300, "customers": 60, "switches": ("page_size=10",)}
@@ -48,6 +49,7 @@ def nothing_is_in_doubt(at: Scene) -> None:
     assert rows(at, "mirror", "SELECT state FROM sync_outbox WHERE state IN ('sending', 'in_doubt')") == []
 
 
+@pytest.mark.soak
 def test_in_the_middle_of_a_backfill(tmp_path: Path) -> None:
     with scene(tmp_path / "calm", **MANY) as calm:
         calm.settle_in()
@@ -109,6 +111,7 @@ def test_in_the_middle_of_a_rotation(tmp_path: Path) -> None:
         assert at.differences() == []
 
 
+@pytest.mark.soak
 def test_a_shop_that_never_answers_delays_nothing_and_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     """What is only read is given up, and read again another time."""
     with scene(tmp_path / "home", **FEW) as at:
