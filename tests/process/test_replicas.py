@@ -21,7 +21,7 @@ IDLE_MAX_S = 30.0
 PEACE_S = 90.0
 
 
-@pytest.mark.soak  # real seconds decide it; the same on simulated time is in tests/engine/test_replicas.py and tests/sim
+@pytest.mark.soak  # real seconds decide it; simulated ones do in tests/engine/test_replicas.py and tests/sim
 @pytest.mark.parametrize(("shops", "lease_s", "storm_s", "every_s"), [(4, 3.0, 6.0, 3.0), (20, 15.0, 120.0, 8.0)])
 def test_daemons_that_are_killed_again_and_again(
     shops: int,
