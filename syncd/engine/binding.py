@@ -30,15 +30,22 @@ def bound(tx: MirrorTx, scope: Scope, fresh: Sequence[Seen]) -> dict[str, Known]
 
 
 def _bound_to_changes(tx: MirrorTx, scope: Scope, fresh: Sequence[Seen]) -> dict[str, Known]:
+    """First by all that was sent. What is in doubt then by its business key alone: it may have been edited in the shop
+    before we looked, and to ask about a field that differs is better than to make the record twice."""
     found: dict[str, Known] = {}
-    for change in tx.outbox.creates(scope.shop_id, scope.resource.name):
-        matches = [each for each in fresh if each.item.key not in found and _is_made_of(scope.resource, change, each)]
-        if len(matches) > 1:
-            parked = replace(change, state=ChangeState.PARKED, reason=f"{len(matches)} records of the shop match it")
-            tx.outbox.save(scope.shop_id, parked)
-        elif matches:
-            found[matches[0].item.key] = Known(matches[0].item.key, change.row_id, matches[0].ticket)
-            tx.outbox.close(scope.shop_id, change.id)
+    waiting = tx.outbox.creates(scope.shop_id, scope.resource.name)
+    for is_match in (_is_made_of, _is_named_like):
+        for change in list(waiting):
+            matches = [each for each in fresh if each.item.key not in found and is_match(scope.resource, change, each)]
+            if not matches:
+                continue
+            waiting.remove(change)
+            if len(matches) > 1:
+                reason = f"{len(matches)} records of the shop match it"
+                tx.outbox.save(scope.shop_id, replace(change, state=ChangeState.PARKED, reason=reason))
+            else:
+                found[matches[0].item.key] = Known(matches[0].item.key, change.row_id, matches[0].ticket)
+                tx.outbox.close(scope.shop_id, change.id)
     return found
 
 
@@ -65,6 +72,13 @@ def _is_made_of(resource: Resource, change: Change, seen: Seen) -> bool:
     if change.key:
         return seen.item.key == change.key
     return change.frozen is not None and _is_wanted(resource, change.frozen, change.patch, seen.record)
+
+
+def _is_named_like(resource: Resource, change: Change, seen: Seen) -> bool:
+    """Whether a record has the business key of a create whose answer was lost."""
+    if change.state is not ChangeState.IN_DOUBT or change.key or change.frozen is None:
+        return False
+    return same_business(resource, change.frozen, seen.record)
 
 
 def _is_wanted(resource: Resource, row: Record, wanted: Patch, seen: Record) -> bool:

@@ -115,5 +115,5 @@ class PushWorker:
         return await self._reader.discover([each for name, each in self._hands.resources.items() if name in names])
 
     async def _look(self, resource: Resource) -> bool:
-        runs = await self._reader.pull([resource], quick=True, job="push")
+        runs = await self._reader.pull([resource], quick=True, job="push", anew=True)
         return all(run.outcome in (Outcome.DONE, Outcome.PARTIAL) for run in runs)

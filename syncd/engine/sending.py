@@ -12,6 +12,7 @@ from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
 from syncd.engine.claim import digest_of, weigh
 from syncd.engine.hands import Hands, Ways
+from syncd.engine.replaced import followed
 from syncd.engine.settling import own_part, settle, settle_delete
 from syncd.engine.sighting import Form, Scope, Seen
 from syncd.engine.take import bury, take
@@ -72,6 +73,7 @@ class Sender:
         """Reconcile with what was just read, and freeze what is left to send. None: nothing is, the change is
         closed."""
         take(tx, scope, [seen])
+        change = followed(tx, scope, change)
         image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
         if image is None:
             raise Retry("the row is held by somebody else")

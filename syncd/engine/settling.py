@@ -12,6 +12,7 @@ from syncd.domain.patch import Patch
 from syncd.domain.record import Record
 from syncd.domain.resource import Resource
 from syncd.domain.settle import Settlement, settled
+from syncd.engine.replaced import followed
 from syncd.engine.sighting import Scope
 from syncd.errors import Retry
 from syncd.ports import MirrorTx
@@ -25,6 +26,7 @@ def settle(tx: MirrorTx, scope: Scope, change: Change, before: Record, answer: R
     resource, name = scope.resource, scope.resource.name
     if change.verb is Verb.CREATE:
         tx.ledger.alone(scope.shop_id, name)
+    change = followed(tx, scope, change)
     image = _held(tx, scope, change)
     sent = own_part(resource, change.patch) if change.verb is Verb.CREATE else change.patch
     settlement = settled(

@@ -16,6 +16,7 @@ from syncd.domain.reconcile import reconcile
 from syncd.domain.record import Broken
 from syncd.domain.run import Tally
 from syncd.engine.binding import bound
+from syncd.engine.replaced import loaded
 from syncd.engine.sighting import Form, Scope, Seen
 from syncd.ports import MirrorTx
 
@@ -85,12 +86,12 @@ def _update(
     tx.mirror.revive(
         scope.shop_id, scope.resource, [line.row_id for _, line in due if line.gone_at is not None], scope.at
     )
-    images = tx.mirror.load(scope.shop_id, scope.resource, [line.row_id for _, line in due])
+    lines, images = loaded(tx, scope, [line for _, line in due])
     put: list[Known] = []
     skipped: list[str] = []
     moved: list[str] = []
     changed: list[tuple[str, datetime | None]] = []
-    for each, line in due:
+    for (each, _), line in zip(due, lines, strict=True):
         image = images.get(line.row_id)
         if image is None:
             skipped.append(line.key)
@@ -157,8 +158,8 @@ def bury(tx: MirrorTx, scope: Scope, absent: Sequence[tuple[str, int]]) -> int:
     name = scope.resource.name
     tickets = dict(absent)
     lines = tx.ledger.find(scope.shop_id, name, list(tickets))
-    going = [line for line in lines.values() if line.gone_at is None and line.as_of <= tickets[line.key]]
-    images = tx.mirror.load(scope.shop_id, scope.resource, [line.row_id for line in going])
+    living = [line for line in lines.values() if line.gone_at is None and line.as_of <= tickets[line.key]]
+    going, images = loaded(tx, scope, living)
     gone: list[Known] = []
     asked: list[Known] = []
     buried: list[int] = []

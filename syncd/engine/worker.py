@@ -13,11 +13,11 @@ from syncd.domain.budget import CallClass
 from syncd.domain.capability import Capabilities
 from syncd.domain.cursor import Cursor, Feed
 from syncd.domain.feeds import Choice, choose, taken_up
-from syncd.domain.ledger import Brake
 from syncd.domain.policy import Policy
 from syncd.domain.resource import Resource
 from syncd.domain.run import Outcome, Run, Tally
 from syncd.domain.shop import Shop
+from syncd.engine.brakes import Brakes
 from syncd.engine.costs import Cost, known_costs
 from syncd.engine.discovery import Discovery
 from syncd.engine.looks import READ_SOURCES, Looker
@@ -25,7 +25,7 @@ from syncd.engine.rules import PullRules
 from syncd.engine.tail import tail
 from syncd.engine.trip import Trip
 from syncd.engine.walk import Walker
-from syncd.errors import BrakeOn, GrantRevoked, NeedsPerson, NotUnderstood, Retry, ScopeMissing, SyncdError
+from syncd.errors import GrantRevoked, NeedsPerson, NotUnderstood, Retry, ScopeMissing, SyncdError
 from syncd.ports import Clock, Disk, Log, Purpose, Remote, Watcher
 
 
@@ -38,6 +38,7 @@ class _Manner:
     braked_too: bool = False
     looks_only: int = 0
     klass: CallClass | None = None
+    anew: bool = False
 
 
 class Pushing(Protocol):
@@ -76,6 +77,7 @@ class ShopWorker:
         self._walker = Walker(
             shop, remote=remote, disk=disk, clock=clock, log=log, rules=rules, watcher=watcher, drain=self.drain
         )
+        self._brakes = Brakes(shop, disk)
         self._looker = Looker(shop, remote=remote, disk=disk, clock=clock, rules=rules)
 
     # --- learning and costing ---------------------------------------------------------------------------------------
@@ -145,14 +147,21 @@ class ShopWorker:
     # --- runs -------------------------------------------------------------------------------------------------------
 
     async def pull(
-        self, resources: Sequence[Resource], *, quick: bool, job: str = "pull", klass: CallClass | None = None
+        self,
+        resources: Sequence[Resource],
+        *,
+        quick: bool,
+        job: str = "pull",
+        klass: CallClass | None = None,
+        anew: bool = False,
     ) -> list[Run]:
         """Look at each resource, by the cheapest feed (`quick`) or completely, then at every record that was hinted at.
-        `klass` stands in for the usual class of such calls. Who finds a resource in hand waits for its turn.
+        `klass` stands in for the usual class of such calls. Who finds a resource in hand waits for its turn; where a
+        walk was left half done it is ended, which says nothing about what came since: `anew` looks once more then.
 
         Raises GrantRevoked."""
         return [
-            await self._run(resource, _Manner(job, quick, klass=klass))
+            await self._run(resource, _Manner(job, quick, klass=klass, anew=anew))
             for resource in resources
             if not self.drain.is_set()
         ]
@@ -167,22 +176,13 @@ class ShopWorker:
         runs: list[Run] = []
         for resource in resources:
             if approve:
-                await self._approve(resource.name)
+                await self._brakes.approve(resource.name)
             runs += [
                 await self._run(resource, _Manner("sweep", quick=False, braked_too=True))
                 for _ in range(2)
                 if not self.drain.is_set()
             ]
         return runs
-
-    async def _approve(self, name: str) -> None:
-        brakes = await self._disk.reader.run(lambda tx: tx.books.brakes(self.shop.id))
-        for brake in brakes:
-            if brake.resource == name:
-                await self._release(replace(brake, approved=True))
-
-    async def _release(self, brake: Brake) -> None:
-        await self._disk.mirror.run(lambda tx: tx.books.set_brake(self.shop.id, brake))
 
     async def looks(self, resources: Sequence[Resource], *, batches_max: int = 50) -> list[Run]:
         """Answer the hints of these resources by single reads; a run for each resource that had any."""
@@ -205,7 +205,9 @@ class ShopWorker:
                 finished = await self._answer_hints(resource, caps, CallClass.HINT, manner.job, tally, batches)
             else:
                 async with self._turns.setdefault(resource.name, asyncio.Lock()):
-                    feed, finished = await self._look_at(resource, tally, manner)
+                    feed, finished, resumed = await self._look_at(resource, tally, manner)
+                    if manner.anew and finished and resumed:
+                        feed, finished, _ = await self._look_at(resource, tally, manner)
             whole = Outcome.PARTIAL if tally.parked or tally.conflicts else Outcome.DONE
             outcome = whole if finished else Outcome.DRAINED
         except GrantRevoked:
@@ -222,12 +224,13 @@ class ShopWorker:
         await self.journal(run)
         return run
 
-    async def _look_at(self, resource: Resource, tally: Tally, manner: _Manner) -> tuple[str, bool]:
+    async def _look_at(self, resource: Resource, tally: Tally, manner: _Manner) -> tuple[str, bool, bool]:
+        """The feed, whether the look came to its end, and whether it only went on where another stood."""
         caps = await self._capabilities(resource)
         if not caps.available:
             raise ScopeMissing(caps.why_not)
         if not manner.braked_too:
-            await self._stop_at_brake(resource.name)
+            await self._brakes.stop_at(resource.name)
         cursor = await self._cursor(resource.name)
         choice = self._choice(resource, caps, cursor, quick=manner.quick)
         cursor, choice = taken_up(resource, caps, cursor, choice)
@@ -236,11 +239,12 @@ class ShopWorker:
         purpose = Purpose(klass, manner.job, "list")
         trip = Trip(resource, caps, cursor, choice, purpose, tally, self._policy(resource))
         walk = tail if choice.feed is Feed.TAIL else _walk
+        resumed = cursor.walk is not None
         finished = await walk(self._walker, trip)
         if finished:
             finished = await self._answer_hints(resource, trip.caps, klass, manner.job, tally, batches_max=1_000_000)
-        await self._stop_at_brake(resource.name)
-        return choice.feed.value, finished
+        await self._brakes.stop_at(resource.name)
+        return choice.feed.value, finished, resumed
 
     async def _answer_hints(
         self, resource: Resource, caps: Capabilities, klass: CallClass, job: str, tally: Tally, batches_max: int
@@ -254,15 +258,6 @@ class ShopWorker:
                 break
             self._watcher.page(self.shop.name, resource.name, tally.pages, tally.seen, tally.waited_s)
         return True
-
-    async def _stop_at_brake(self, name: str) -> None:
-        brakes = await self._disk.reader.run(lambda tx: tx.books.brakes(self.shop.id))
-        for brake in brakes:
-            if brake.resource == name and not brake.approved:
-                raise BrakeOn(
-                    f"{name}: {brake.reason}",
-                    hint=f"If that is right: syncd sweep {self.shop.name} --resource {name} --approve",
-                )
 
     async def _unavailable(self, resource: Resource, problem: SyncdError) -> None:
         known = await self._disk.reader.run(lambda tx: tx.books.capabilities(self.shop.id, resource.name))
