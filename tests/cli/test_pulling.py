@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from threading import Thread
 from typing import Any
 
 from syncd.simulator.shop import SimShop
@@ -177,8 +178,12 @@ def test_the_daemon_pulls_drains_and_stands_alone(
         ear.bind(str(installation.folder / "notify"))
         ear.settimeout(60)
         daemon = installation.start("run")
+        heard: list[bytes] = []
+        listening = Thread(target=lambda: heard.extend(iter(lambda: ear.recv(200), b"STOPPING=1")), daemon=True)
+        listening.start()
         try:
-            assert ear.recv(100) == b"READY=1"
+            _until(lambda: heard)
+            assert heard[0] == b"READY=1"
             _until(lambda: _rows(installation, "SELECT count(*) FROM orders") == [(60,)])
             second = installation.syncd("run")
             assert second.code == 1
@@ -189,8 +194,9 @@ def test_the_daemon_pulls_drains_and_stands_alone(
             _, said = daemon.communicate(timeout=60)
         assert daemon.returncode == 0, said
         assert "daemon.stopped" in said
-        heard = iter(lambda: ear.recv(200), b"")
-        assert next(each for each in heard if not each.startswith(b"STATUS=")) == b"STOPPING=1"
+        listening.join(60)
+        assert not listening.is_alive(), heard
+        assert [each for each in heard if not each.startswith(b"STATUS=")] == [b"READY=1"]
     assert len(shop.books.refresh_reused) == 0
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from syncd.errors import DatabaseBusy
 from syncd.service.installation import install
+from syncd.service.notify import READY, notify
 from syncd.service.settings import watchdog_s
 from syncd.service.watchdog import BEAT_MOST_S, is_alive, status, watch
 from syncd.service.wire import open_house
@@ -48,3 +49,15 @@ def test_systemd_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert asyncio.run(scenario()) == ["WATCHDOG=1", "STATUS=all that is needed answers"]
     monkeypatch.setenv("WATCHDOG_PID", "1")
     assert watchdog_s() == 0.0
+
+
+def test_a_listener_that_does_not_listen_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        taken = [notify(f"STATUS={number}") for number in range(600)]  # more than any queue holds
+        assert taken[0]
+        assert not taken[-1]
+        assert not notify(READY)
+        assert listener.recv(100) == b"STATUS=0"
+        assert notify(READY)
