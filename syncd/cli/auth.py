@@ -1,6 +1,7 @@
 """`syncd auth`: the grant of a shop's owner."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,18 +59,18 @@ def login(
     from syncd.service.session import perform
 
     if redirected == "-":
-        redirected = typer.prompt("The address to which the browser was sent", hide_input=True)
+        redirected = screen.secret("The address to which the browser was sent")
     answer = grants.Answer(code, company, redirected)
-    shop = perform(common(ctx).config, lambda house: logins.login(house, name, answer, _ask, wait_s))
+    shop = perform(common(ctx).config, lambda house: logins.login(house, name, answer, partial(_ask, name), wait_s))
     screen.say(f"shop {shop.name} is authorised for company {shop.company_id}, scopes {','.join(shop.granted)}")
     screen.next_step(f"syncd pull {shop.name}")
 
 
-def _ask(address: str) -> None:
+def _ask(name: str, address: str) -> None:
     screen.say("Open this address, and agree:")
     screen.say(f"  {address}")
     screen.note("Waiting for the browser to come back. If it cannot reach this machine, stop here and pass the address")
-    screen.note("that it was sent to with: syncd auth login NAME --redirected -")
+    screen.note(f"that it was sent to with: syncd auth login {name} --redirected -")
 
 
 def _all(ctx: typer.Context) -> None:

@@ -33,7 +33,7 @@ def password(
     from syncd.service.session import perform
 
     if password_file is None:
-        text = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        text = screen.secret("Password", again=True)
     else:
         try:
             text = password_file.read_text("utf-8").rstrip("\r\n")

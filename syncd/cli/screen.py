@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+import typer
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -51,6 +52,13 @@ def problem(message: str, hint: str = "") -> None:
     console.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
     if hint:
         console.print(Text.assemble(("Next: ", "bold"), hint), soft_wrap=True)
+
+
+def secret(question: str, *, again: bool = False) -> str:
+    """What nobody may read over the shoulder: typed unseen, `again` to be sure; through a pipe its first line."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(question, hide_input=True, confirmation_prompt=again))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def as_json(value: Any) -> None:

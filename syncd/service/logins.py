@@ -44,6 +44,9 @@ async def login(house: House, name: str, answer: Answer, ask: Callable[[str], No
     `ask` is told the address that somebody has to open. Raises what `grants.login` raises, and NeedsPerson."""
     try:
         return await grants.login(house, name, answer, ask, wait_s)
+    except (NeedsPerson, UsageProblem) as problem:
+        problem.hint = problem.hint.replace(" NAME", f" {name}")  # who read the address does not know the shop
+        raise
     except TakenByDaemon:
         begun = await begin(house, await shops.find(house.disk, name))
         ask(f"http://{urlsplit(begun.shop.redirect_uri).netloc}{START}?state={begun.state}")

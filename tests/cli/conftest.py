@@ -82,7 +82,9 @@ class Installation:
     def login(self, name: str = "demo") -> None:
         """Consent as a browser gives it: the address is opened, and where it leads to is passed on."""
         redirected = consent(self.fine("auth", "url", name).strip())
-        self.fine("auth", "login", name, "--redirected", redirected)
+        done = self.syncd("auth", "login", name, "--redirected", "-", stdin=f"{redirected}\n")
+        assert done.code == 0, done
+        assert "Warning" not in done.err
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

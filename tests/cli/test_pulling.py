@@ -70,6 +70,10 @@ def test_a_shop_is_not_authorised_paused_resumed_and_removed(installation: Insta
     assert done.code == 3
     assert "Next: syncd auth login demo" in done.err
     assert installation.syncd("auth", "show", "demo").code == 2
+    half = installation.syncd("auth", "login", "demo", "--redirected", "-", stdin="https://x.example/?code=c\n")
+    assert half.code == 2
+    assert "holds no companyid" in half.err
+    assert "syncd auth login demo --redirected URL" in half.err
     installation.fine("shop", "pause", "demo")
     assert "paused" in installation.fine("shop", "list")
     assert "new" in installation.fine("shop", "resume", "demo")

@@ -6,12 +6,15 @@ A seed that fails prints what was breached and the one command that replays it. 
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from time import perf_counter
 
 from tests.sim.seeds import run, told
-from tests.sim.simulation import simulate
+from tests.sim.simulation import Verdict, simulate
 from tests.sim.world import draw, draw_push, short
+
+_PER_PROCESS = 20
 
 
 def main() -> int:
@@ -32,18 +35,25 @@ def main() -> int:
         print(told(verdict, 0.0, _more(asked)))
         return 1 if verdict.breaches else 0
     begun, failed = perf_counter(), []
-    with ProcessPoolExecutor(asked.jobs, max_tasks_per_child=20) as pool:
-        for future in as_completed(
-            [pool.submit(run, seed, push=asked.push) for seed in range(asked.first, asked.first + asked.seeds)]
-        ):
-            verdict, took_s = future.result()
-            print(told(verdict, took_s, _more(asked)), flush=True)
-            if verdict.breaches:
-                failed.append(verdict.seed)
+    for verdict, took_s in _all(asked):
+        print(told(verdict, took_s, _more(asked)), flush=True)
+        if verdict.breaches:
+            failed.append(verdict.seed)
     print(f"{asked.seeds - len(failed)} of {asked.seeds} seeds end equal, in {perf_counter() - begun:.0f} s")
     if failed:
         print("failed:", *sorted(failed))
     return 1 if failed else 0
+
+
+def _all(asked: argparse.Namespace) -> Iterator[tuple[Verdict, float]]:
+    """Every seed with its time, as they end. Processes are replaced now and then, by pools of their own: one pool that
+    replaces its workers (`max_tasks_per_child`) may wait for ever on Python 3.11."""
+    seeds = range(asked.first, asked.first + asked.seeds)
+    at_once = _PER_PROCESS * asked.jobs
+    for begin in range(0, len(seeds), at_once):
+        with ProcessPoolExecutor(asked.jobs) as pool:
+            begun = [pool.submit(run, seed, push=asked.push) for seed in seeds[begin : begin + at_once]]
+            yield from (future.result() for future in as_completed(begun))
 
 
 def _more(asked: argparse.Namespace) -> str:
