@@ -16,8 +16,8 @@ from syncd.domain.allowance import Allowance
 from syncd.domain.resource import Resource
 from syncd.domain.shop import Shop
 from syncd.domain.webhook import Arrival, Refused, nouns, print_of, read_notice
+from syncd.engine.outages import WAITS
 from syncd.engine.rules import HookRules
-from syncd.errors import DiskProblem, Retry
 from syncd.ports import Clock, Disk, Log, StateTx
 
 _DOORS_S: Final = 5.0
@@ -144,7 +144,7 @@ class Inbox:
         try:
             known = await self._disk.reader.run(lambda tx: tx.books.shops())
             prints = await self._disk.state.run(state)
-        except (Retry, DiskProblem):
+        except WAITS:
             if self._read_at is not None:
                 self._read_at = self._clock.monotonic()
             return
@@ -181,7 +181,7 @@ class Inbox:
             try:
                 await self._commit([arrival for arrival, _ in batch])
                 fine = True
-            except (Retry, DiskProblem):
+            except WAITS:
                 pass  # they are asked to come again
             finally:
                 for _, done in batch:

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Final
 
 from syncd.domain.shop import Shop, ShopState
+from syncd.engine.outages import WAITS
 from syncd.engine.vault_transactions import health, load
-from syncd.errors import NeedsPerson, NotUnderstood, Retry
+from syncd.errors import NeedsPerson, NotUnderstood
 from syncd.service import shops
 from syncd.service.health import stale_for
 from syncd.service.wire import House
@@ -29,7 +30,7 @@ class Tender:
         while True:
             try:
                 await self.look()
-            except Retry as problem:
+            except WAITS as problem:
                 self._house.log.warning("vault.untended", message=problem.message)
             await self._house.clock.sleep(BEAT_S)
 
@@ -47,8 +48,9 @@ class Tender:
         tokens = self._house.tokens(shop)
         try:
             await tokens.tend()
-        except (Retry, NotUnderstood, NeedsPerson) as problem:
-            # Whoever works the shop meets the same, and decides; of a paused one the status tells.
+        except (*WAITS, NotUnderstood, NeedsPerson) as problem:
+            # Whoever works the shop meets the same, and decides; of a paused one the status tells. A key that does not
+            # open its tokens is this shop's trouble, and ends nobody else.
             self._house.log.warning("vault.untended", shop=shop.name, message=problem.message, hint=problem.hint)
         finally:
             await tokens.close()

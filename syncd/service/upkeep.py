@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from syncd.errors import Retry
+from syncd.engine.outages import WAITS
 from syncd.ports import StateTx
 from syncd.service.wire import House
 
@@ -19,13 +19,13 @@ async def keep_up(house: House) -> None:
     while True:
         try:
             await clear_away(house)
-        except Retry as problem:
+        except WAITS as problem:
             house.log.warning("upkeep.put_off", message=problem.message)
         await house.clock.sleep(EVERY_S)
 
 
 async def clear_away(house: House) -> None:
-    """Once. Raises Retry."""
+    """Once. Raises what `WAITS` names."""
     answered_before = house.clock.now() - REQUESTS_KEPT
 
     def state(tx: StateTx) -> int:

@@ -11,11 +11,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from syncd.domain.shop import Shop, ShopState
 from syncd.domain.token import TokenPhase
 from syncd.errors import GrantRevoked
 from syncd.host.clock import SystemClock
+from syncd.host.keyfile import write_key_file
 from syncd.service import grants, health, shops
 from syncd.service.installation import install
 from syncd.service.settings import Loaded, Settings, load
@@ -202,3 +204,20 @@ def test_a_grant_that_was_revoked_is_told_once_it_is_tended(loaded: Loaded, shop
         assert shop.books.calls["POST", "/token"] == 2
 
     _looked_at(loaded, shop, 2, look)
+
+
+def test_a_key_that_opens_nothing_is_told_and_ends_nobody(loaded: Loaded, shop: SimShop) -> None:
+    """The daemon waits a wrong key out, as the shops' own work does: its care for grants must not end it."""
+    key = loaded.folder / "syncd.key"
+    key.unlink()
+    write_key_file(key)
+
+    async def look(house: House) -> None:
+        with capture_logs() as told:
+            await Tender(house).look()
+        (line,) = [each for each in told if each["event"] == "vault.untended"]
+        assert line["shop"] == "demo"
+        assert "key" in line["message"]
+
+    _looked_at(loaded, shop, 2, look)
+    assert shop.books.calls["POST", "/token"] == 1
