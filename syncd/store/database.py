@@ -94,6 +94,15 @@ def _url(text: str) -> URL:
 
 IDLE_MS = 10_000
 """So long a transaction may stand still on PostgreSQL: less than a lease lasts."""
+SILENT_S = 20
+"""After so much silence of the network a session of PostgreSQL is over, for either side."""
+_ASKED_S = 5
+_KEEPALIVES = {
+    "keepalives_idle": SILENT_S - 2 * _ASKED_S,
+    "keepalives_interval": _ASKED_S,
+    "keepalives_count": 2,
+    "tcp_user_timeout": SILENT_S * 1000,
+}
 
 
 def open_engine(url: URL, house: House, use: Use, connections: int) -> Engine:
@@ -150,16 +159,27 @@ def _postgres(url: URL, house: House, use: Use, connections: int) -> Engine:
         options += ["-c lock_timeout=5s", f"-c search_path={STATE_SCHEMA}"]
     if use is Use.READ:
         options.append("-c default_transaction_read_only=on")
-    given = url.query.get("options", "")
-    both = " ".join([*options, given if isinstance(given, str) else " ".join(given)]).strip()
     return create_engine(
         url.difference_update_query(["options"]),
         hide_parameters=True,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30,
-        connect_args={"options": both, "application_name": f"syncd {house.value}", "connect_timeout": 10},
+        connect_args=session(url, f"syncd {house.value}", *options),
     )
+
+
+def session(url: URL, name: str, *options: str) -> dict[str, Any]:
+    """How a session of PostgreSQL is opened: under a name, with these options before those of the address.
+
+    Both sides ask each other over the network whether they are still there. Without that a server keeps the locks of a
+    machine that lost its power for two hours, and we wait a quarter of an hour for one that lost its own."""
+    ours = {word: number for word, number in _KEEPALIVES.items() if word not in url.query}
+    theirs = [f"-c {word if word.startswith('tcp_') else f'tcp_{word}'}={n}" for word, n in _KEEPALIVES.items()]
+    given = url.query.get("options", "")
+    own = given if isinstance(given, str) else " ".join(given)
+    joined = " ".join([*theirs, *options, own]).strip()
+    return ours | {"options": joined, "application_name": name, "connect_timeout": 10}
 
 
 def make_private(url: URL) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from syncd.errors import Retry, SettingsProblem
 from syncd.ports import Clock, RequestTable
 from syncd.ports import Writer as Reader
-from syncd.store.database import House, Use, open_engine, sqlite_module
+from syncd.store.database import House, Use, open_engine, session, sqlite_module
 from syncd.store.leases import LEASES_CHANNEL
 from syncd.store.local import Local
 from syncd.store.triggers import CHANNEL
@@ -130,6 +130,7 @@ class ListeningSignal(PollingSignal):
     def __init__(self, reader: Reader[HasLocal], clock: Clock, url: URL) -> None:
         super().__init__(reader, clock, LISTEN_S)
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._session = session(url, "syncd listen")
         self._connection: psycopg.AsyncConnection[Any] | None = None
 
     async def _pause(self, seconds: float) -> None:
@@ -138,7 +139,7 @@ class ListeningSignal(PollingSignal):
         try:
             if self._connection is None:
                 self._connection = await psycopg.AsyncConnection.connect(
-                    self._address, autocommit=True, application_name="syncd listen", connect_timeout=10
+                    self._address, autocommit=True, **self._session
                 )
                 await self._connection.execute(f"LISTEN {CHANNEL}")
                 await self._connection.execute(f"LISTEN {LEASES_CHANNEL}")

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from syncd.store.database import session
 from syncd.store.faults import border
 
 POLL_S: Final = 0.1
@@ -41,14 +42,11 @@ class PostgresExchangeLocks:
 
     def __init__(self, url: URL, sleep: Callable[[float], Awaitable[None]], generation: int = 0) -> None:
         self._engine = create_engine(
-            url,
+            url.difference_update_query(["options"]),
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
-            connect_args={
-                "application_name": f"{_LEASED}{generation}" if generation else "syncd exchange",
-                "connect_timeout": 10,
-            },
+            connect_args=session(url, f"{_LEASED}{generation}" if generation else "syncd exchange"),
         )
         self._sleep = sleep
         self._generation = generation
