@@ -84,11 +84,11 @@ def _forget(tx: StateTx, line: Line) -> None:
 def _approve(tx: MirrorTx, shop: Shop, change: Change) -> Change:
     if change.state not in (ChangeState.HELD, ChangeState.PARKED):
         raise UsageProblem(f"change {change.id} is {change.state.value} and waits for nobody", hint=_LIST)
-    why = tx.outbox.was_refused(shop.id, change.resource, change.row_id, change.digest)
-    if change.state is ChangeState.PARKED and why is not None:
+    refused = tx.outbox.was_refused(shop.id, change.resource, change.row_id, change.digest) is not None
+    if change.state is ChangeState.PARKED and refused:
         raise UsageProblem(
-            f"change {change.id} would be refused again: {why}",
-            hint=f"edit the row so that the shop can take it, or: syncd outbox drop {change.id}",
+            f"change {change.id} would be refused again as it is",
+            hint=f"edit the row so that the shop can take it (why: {_LIST}), or: syncd outbox drop {change.id}",
         )
     ready = replace(change, state=ChangeState.READY, reason="", attempts=0, due_at=None)
     tx.outbox.save(shop.id, ready)

@@ -17,7 +17,8 @@ from syncd.service import jobs
 from syncd.service.doors import Doors
 from syncd.service.settings import Loaded
 from syncd.service.web.metric_names import BY_NAME, METRICS
-from syncd.service.web.snapshot import KEEP_S
+from syncd.service.web.snapshot import KEEP_S, Snapshots
+from syncd.service.wire import open_house
 from syncd.store.disk import open_disk
 from tests.house.sources import ROOT
 from tests.web import metrics_page
@@ -123,6 +124,23 @@ def test_counters_grow_by_what_came(well: Stage) -> None:
         }
         assert grown["syncd_budget_granted_calls_total"] == grown["syncd_calls_total"] > 0
         assert grown["syncd_runs_total"] >= 2
+
+    asyncio.run(look())
+
+
+def test_a_reading_that_was_forgotten_under_way_counts_nothing_twice(well: Stage) -> None:
+    """Whoever presses a button wants new figures at once, though a reading is under way."""
+
+    async def look() -> None:
+        async with open_house(well.loaded) as house:
+            once, often = Snapshots(house), Snapshots(house)
+            readings = []
+            for _ in range(4):
+                readings.append(asyncio.ensure_future(often.now()))
+                await asyncio.sleep(0)
+                often.forget()
+            last = (await asyncio.gather(*readings))[-1]
+            assert last.runs == (await once.now()).runs
 
     asyncio.run(look())
 

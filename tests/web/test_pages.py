@@ -209,6 +209,23 @@ def test_each_button_does_what_it_says(ill: Stage) -> None:
     assert ill.sql("SELECT job, wish LIKE '%orders%' FROM sync_requests") == [("sweep", 1)]
 
 
+def test_what_cannot_be_done_says_why_and_what_can(ill: Stage) -> None:
+    async def work() -> None:
+        async with face(ill.loaded) as (_, browser):
+            await sign_in(browser, ill.loaded)
+            seal = seal_of((await browser.get("/shops/meadow-music")).text)
+            dead = await _post(browser, "/shops/quayside/resume", seal=seal)
+            assert dead.status_code == 409
+            assert "cannot go on" in dead.text
+            assert '<code class="command">syncd auth login quayside</code>' in dead.text
+            none = await _post(browser, "/shops/meadow-music/edits", seal=seal, deed="approve", change="99999")
+            assert none.status_code == 409
+            assert "There is no change 99999." in none.text
+            assert '<code class="command">syncd outbox list</code>' in none.text
+
+    asyncio.run(work())
+
+
 def test_a_page_renews_itself_only_where_nothing_can_be_half_filled(ill: Stage) -> None:
     first, still, login, done = read(ill, "/", "/?still=1", "/login", "/shops/old-town?done=decided")
     assert '<meta http-equiv="refresh" content="60;url=/">' in first

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from syncd.domain.shop import Shop
-from syncd.errors import SyncdError, UsageProblem
+from syncd.errors import NeedsPerson, SyncdError, UsageProblem
 from syncd.ports import MirrorTx
 from syncd.service import conflicts, errands, outbox, shops
 from syncd.service.jobs import Wish
@@ -59,18 +59,21 @@ class Deeds:
             try:
                 shop = await shops.find(self._house.disk, name)
                 done = await deed(shop, request, form)
-            except UsageProblem as problem:
-                self._snapshots.forget()
-                lines = [f"{problem.message[:1].upper()}{problem.message[1:]}.", "The page may have been out of date."]
-                return self._pages.message(request, "Nothing was changed", *lines, status=409, back=place)
             except SyncdError as problem:
-                lines = [f"{problem.message}. Try again in a moment."]
-                return self._pages.message(request, "That did not work", *lines, status=503, back=place)
-            self._snapshots.forget()
+                return self._failed(request, problem, place)
+            finally:
+                self._snapshots.forget()
             self._house.log.info("web.done", shop=shop.name, deed=path.partition("/")[0], outcome=done)
             return RedirectResponse(f"{place}?done={done}", 303)
 
         return Route(f"/shops/{{name}}/{path}", act, methods=["POST"])
+
+    def _failed(self, request: Request, problem: SyncdError, place: str) -> Response:
+        if isinstance(problem, UsageProblem | NeedsPerson):
+            told = "The page may have been out of date."
+            return self._pages.trouble(request, "Nothing was changed", problem, told, status=409, back=place)
+        told = "Try again in a moment."
+        return self._pages.trouble(request, "That did not work", problem, told, status=503, back=place)
 
     def _refused(self, request: Request, place: str) -> Response:
         lines = "Only an operator may do that, and only from a page of this site.", "You may have been signed out."
@@ -140,7 +143,7 @@ class Deeds:
         try:
             lines = await outbox.listed(self._house, request.path_params["name"])
         except SyncdError as problem:
-            return self._pages.message(request, "That did not work", f"{problem.message}.", status=409, back=place)
+            return self._failed(request, problem, place)
         change = request.query_params.get("change", "")
         chosen = [line for line in lines if (str(line.change.id) == change if change else line.change.state == "held")]
         if not chosen:

@@ -129,11 +129,8 @@ class Onboarding:
         return answer
 
     def _trouble(self, request: Request, problem: SyncdError, back: str) -> Response:
-        lines = [f"{problem.message[:1].upper()}{problem.message[1:]}."]
-        if problem.hint:
-            lines.append(f"Next: {problem.hint}.")
-        return self._pages.message(
-            request, "Not authorised", *lines, status=400, back=back, back_words="Back to the page"
+        return self._pages.trouble(
+            request, "Not authorised", problem, status=400, back=back, back_words="Back to the page"
         )
 
     def _comes_back(self, request: Request, shop: Shop) -> bool:

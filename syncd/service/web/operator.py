@@ -6,6 +6,7 @@ form carries a seal that only its own session's page could show. Must not know w
 
 import hashlib
 import hmac
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,7 @@ SESSION_S: Final = 12 * 3600
 TRIES_MAX: Final = 5
 TRIES_S: Final = 60.0
 _NONCE_BYTES: Final = 12
+_MOMENT: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _PASSED_ON: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _LOOPBACK: Final = ("127.", "::1", "localhost")
 
@@ -86,10 +88,10 @@ class Gate:
         cookie = request.cookies.get(COOKIE, "")
         until, _, rest = cookie.partition(".")
         nonce, _, signature = rest.partition(".")
-        if not (until.isascii() and until.isdigit() and nonce and int(until) > self._house.clock.wall()):
+        if not (_MOMENT.fullmatch(until) and nonce and int(until) > self._house.clock.wall()):
             return None
         key = self._key()
-        if key is None or not hmac.compare_digest(_sign(key, f"session.{until}.{nonce}"), signature):
+        if key is None or not hmac.compare_digest(_sign(key, f"session.{until}.{nonce}").encode(), signature.encode()):
             return None
         return Session(_sign(key, f"form.{cookie}"))
 

@@ -85,9 +85,8 @@ def guarded(gate: Gate, pages: Pages, answer: Answer) -> Answer:
         try:
             return await answer(request)
         except SyncdError as problem:
-            hint = f"Next: {problem.hint}" if problem.hint else ""
-            lines = [f"{problem.message}.", "syncd goes on trying, and this page too.", hint]
-            return pages.message(request, "Just now nothing can be said", *filter(None, lines), status=503, refresh="/")
+            told = "syncd goes on trying, and this page too."
+            return pages.trouble(request, "Just now nothing can be said", problem, told, status=503, refresh="/")
 
     return ask
 

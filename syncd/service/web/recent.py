@@ -1,6 +1,7 @@
 """An answer that many ask for and that costs something: worked out once for all who ask within a while.
 
-A database that hangs hangs nobody here: who asks waits for so long and no longer, and it is not asked again meanwhile.
+It is never worked out twice at a time: whoever adds up what it reads would count twice. A database that hangs hangs
+nobody here: who asks waits for so long and no longer, and it is not asked again meanwhile.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ class Recent(Generic[T]):
         self._stretch = stretch
         self._work_out = work_out
         self._until = 0.0
+        self._one = asyncio.Lock()
         self._task: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
@@ -42,8 +44,9 @@ class Recent(Generic[T]):
         self._task = None
 
     async def _worked_out(self) -> T:
-        begun = self._clock.monotonic()
-        answer = await self._work_out()
-        took = self._clock.monotonic() - begun
-        self._until = begun + max(self._keep_s, self._stretch * took)
-        return answer
+        async with self._one:
+            begun = self._clock.monotonic()
+            answer = await self._work_out()
+            took = self._clock.monotonic() - begun
+            self._until = begun + max(self._keep_s, self._stretch * took)
+            return answer

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from syncd.domain.change import Change, Turned
+from syncd.errors import SyncdError
 from syncd.service.edits import name_of
 from syncd.service.web.operator import Gate
 from syncd.service.web.privacy import HIDDEN, may_show, shown
@@ -80,6 +81,16 @@ class Pages:
             "back_words": "",
         }
         return self.page(request, "message.html", status, title=title, lines=lines, **{**plain, **facts})
+
+    def trouble(
+        self, request: Request, title: str, problem: SyncdError, *lines: str, status: int, **facts: Any
+    ) -> Response:
+        """A page that says what went wrong, and what can be done: a hint that is a command is shown as one."""
+        said = f"{problem.message[:1].upper()}{problem.message[1:]}".rstrip(".")
+        is_command = problem.hint.startswith("syncd ")
+        onward = [f"Next: {problem.hint}"] if problem.hint and not is_command else []
+        commands = [problem.hint] if is_command else []
+        return self.message(request, title, f"{said}.", *lines, *onward, status=status, commands=commands, **facts)
 
     def times(self) -> Times:
         """Times of a page that is made now."""
