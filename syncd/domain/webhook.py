@@ -18,11 +18,16 @@ _TOPIC: Final = re.compile(r"([a-z_]{1,40})/([a-z_]{1,40})")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}")
 _WORD: Final = re.compile(r"[A-Z]{16}")
 _BIGGEST: Final = 2**63
+_LONGEST: Final = 100
+_OUTER: Final = ("company_id", "producer", "scope", "hash")
+_INNER: Final = ("type", "id", "long_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is believed of a delivery: where to look. `digest` is the same for every delivery that says the same."""
+    """What is believed of a delivery: where to look. `digest` is the same for every delivery that says the same.
+
+    `body` is what the reference names of it, and no more: whoever knows an address may send us anything."""
 
     topic: str
     resource: str
@@ -180,12 +185,19 @@ def read_notice(body: bytes, company_id: int | None, by_noun: Mapping[str, Resou
     kind = inner.get("type")
     if isinstance(kind, str) and topic_resource(f"{kind}/any", by_noun) not in (None, resource):
         return Refused("its type and its topic differ")
-    try:
-        kept = json.dumps(told, separators=(",", ":"), sort_keys=True)
-    except RecursionError:
-        return Refused("the body is nested too deep")
+    kept = json.dumps(_named(told, _OUTER) | {"data": _named(inner, _INNER)}, separators=(",", ":"), sort_keys=True)
     # The topic does not count: whatever happened to the record, it is looked at.
     return Notice(topic, resource.name, key, sha256(f"{resource.name}/{key}".encode()).hexdigest(), kept)
+
+
+def _named(told: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """What the reference names of an object, where it has the form of such a thing."""
+    found = {name: told[name] for name in names if name in told}
+    return {
+        name: value
+        for name, value in found.items()
+        if (isinstance(value, str) and len(value) <= _LONGEST) or (isinstance(value, int) and abs(value) < _BIGGEST)
+    }
 
 
 def nouns(resources: Iterable[Resource]) -> dict[str, Resource]:

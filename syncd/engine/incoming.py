@@ -27,7 +27,6 @@ _PENDING_MAX: Final = 5000
 _HOUR_S: Final = 3600.0
 _HELD_S: Final = 600.0
 """A row waits so long for looks under way to give something back, then it is left to the ordinary ones."""
-_PURGE_S: Final = 3600.0
 _ALWAYS: Final = timedelta(days=3650)
 
 Name = tuple[str, str]
@@ -58,7 +57,6 @@ class Incoming:
         self._vain = Allowance.full(rules.unknown_per_hour, rules.unknown_per_hour / _HOUR_S, now)
         self._unseen: dict[Name, None] = {}  # hinted, and nobody knew them: a look has still to say what they are
         self._absent: dict[Name, float] = {}  # the shop did not have them, and when that was
-        self._purged_at: float | None = None
 
     async def answer(self, looks: Callable[[], Awaitable[list[Run]]]) -> list[Run]:
         """Take in what waits and look, as long as that brings more. Raises what `looks` raises."""
@@ -75,7 +73,6 @@ class Incoming:
                 break
         with suppress(Retry):
             await self._weigh()
-            await self._purge()
         return runs
 
     async def take_in(self) -> bool:
@@ -182,14 +179,6 @@ class Incoming:
 
         if absent:
             await self._disk.state.run(mark)
-
-    async def _purge(self) -> None:
-        now = self._clock.monotonic()
-        if self._purged_at is not None and now - self._purged_at < _PURGE_S:
-            return
-        before = self._clock.now() - timedelta(days=self._rules.keep_days)
-        await self._disk.state.run(lambda tx: tx.webhooks.purge(before))
-        self._purged_at = now
 
 
 def _filled(tx: MirrorTx, shop_id: int, names: Sequence[Name]) -> set[str]:

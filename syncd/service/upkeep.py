@@ -1,4 +1,5 @@
-"""What the daemon clears away, now and then: accounts of calls and answers to commands that are old by now."""
+"""What the daemon clears away, now and then: accounts of calls, deliveries of webhooks and answers to commands that are
+old by now."""
 
 from datetime import timedelta
 from typing import Final
@@ -26,12 +27,14 @@ async def keep_up(house: House) -> None:
 
 async def clear_away(house: House) -> None:
     """Once. Raises what `WAITS` names."""
-    answered_before = house.clock.now() - REQUESTS_KEPT
+    now = house.clock.now()
+    answered_before, delivered_before = now - REQUESTS_KEPT, now - timedelta(days=house.hook_rules.keep_days)
 
-    def state(tx: StateTx) -> int:
-        return tx.budget.purge(int((tx.now() - CALLS_KEPT.total_seconds()) // _HOUR_S))
+    def state(tx: StateTx) -> tuple[int, int]:
+        accounts = tx.budget.purge(int((tx.now() - CALLS_KEPT.total_seconds()) // _HOUR_S))
+        return accounts, tx.webhooks.purge(delivered_before)
 
-    accounts = await house.disk.state.run(state)
+    accounts, deliveries = await house.disk.state.run(state)
     requests = await house.disk.mirror.run(lambda tx: tx.requests.purge(answered_before))
-    if accounts or requests:
-        house.log.info("upkeep.done", accounts=accounts, requests=requests)
+    if accounts or deliveries or requests:
+        house.log.info("upkeep.done", accounts=accounts, deliveries=deliveries, requests=requests)

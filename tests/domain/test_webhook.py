@@ -82,6 +82,17 @@ def test_nasty_bodies_are_refused(body: bytes) -> None:
     assert isinstance(read_notice(body, 1202, OURS), Refused)
 
 
+def test_of_a_body_only_what_the_reference_names_is_kept() -> None:
+    """Whoever knows an address may send 16 kB, fifty times a second; and nothing personal is to lie in the inbox."""
+    notice = read({"email": "ann@example.org", "scope": "order/create"}, note="x" * 9000, long_id="0001-26ED")
+    assert isinstance(notice, Notice)
+    assert json.loads(notice.body) == {**SAMPLE, "data": {"type": "order", "id": "267227", "long_id": "0001-26ED"}}
+    long = read({"hash": "0" * 9000, "producer": {"name": "Ann"}}, type=None, long_id=10**300)
+    assert isinstance(long, Notice)
+    assert len(long.body) < 400
+    assert "Ann" not in long.body
+
+
 def test_the_same_record_has_the_same_digest_whatever_happened_to_it() -> None:
     digests = {
         notice.digest

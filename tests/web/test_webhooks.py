@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from syncd.service import shops
+from syncd.service.upkeep import clear_away
 from syncd.simulator.courier import Mishaps
 from tests.web.hooks_kit import Scene, scene
 
@@ -33,6 +35,21 @@ def test_an_edit_in_the_shop_arrives_by_its_webhook(tmp_path: Path) -> None:
             assert [await here.known("orders", order), await here.known("products", gone)] == ["here", "gone"]
             assert await here.look() == []
             assert here.calls() - before == 4
+
+    asyncio.run(story())
+
+
+def test_the_inbox_of_a_shop_that_nobody_works_ends_as_well(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with scene(tmp_path, keep_days=3.0) as here:
+            await here.check()
+            await shops.pause(here.house.disk, here.shop.name)
+            assert await here.knock() == 200
+            await here.clock.sleep(2 * 86_400)
+            assert await here.knock(id="267228") == 200
+            await here.clock.sleep(2 * 86_400)
+            await clear_away(here.house)
+            assert await here.inbox() == {"waiting": 1}
 
     asyncio.run(story())
 
