@@ -15,7 +15,9 @@ from syncd.ports import Admission, Disk, LocalSignal, MirrorTx, Purpose, StateTx
 
 T = TypeVar("T")
 WRITE: Final = "write"
-"""The word of a purpose that changes something at the shop."""
+"""The word of a purpose that sends an edit."""
+_CHANGING: Final = frozenset({WRITE, "register", "remove"})
+"""The words of purposes that change something at the shop: the two others are those of its webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class FencedAdmission:
         return ticket
 
     def _check(self, purpose: Purpose) -> None:
-        self._leases.check(self._shop_id, need_s=self._write_s if purpose.word == WRITE else 0.0)
+        self._leases.check(self._shop_id, need_s=self._write_s if purpose.word in _CHANGING else 0.0)
 
     async def heard(self, ticket: int, used: float, size: float) -> None:
         """See `Admission`."""

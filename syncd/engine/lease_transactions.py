@@ -29,14 +29,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a beat found: all shops, our leases, which of them to give back, what is known of the others', and who has a
-    session."""
+    """What a beat found: all shops, our leases, which of them to give back, what is known of the others', who has a
+    session, and `known`: who holds a lease or counts as living, so that it matters whether it is gone."""
 
     shops: tuple[Shop, ...]
     mine: Mapping[int, Lease]
     surplus: frozenset[int]
     watches: Mapping[int, Watch]
     signed: frozenset[str]
+    known: frozenset[str]
 
 
 def turn(
@@ -65,7 +66,8 @@ def turn(
     mine = {shop_id: lease for shop_id, lease in mine.items() if shop_id not in idle}
     leases = {lease.shop_id: lease for lease in table.all() if lease.shop_id not in mine}
     watches = watched(watches, leases, monotonic_s)
-    others = [each for each in _others(table, member) if each.replica not in gone]
+    living = _others(table, member)
+    others = [each for each in living if each.replica not in gone]
     free = {
         shop_id: _free_for_s(leases.get(shop_id), table.now())
         for shop_id in sorted(active - mine.keys() - set(working))
@@ -78,7 +80,8 @@ def turn(
         lease = table.take(shop_id, member.owner, member.kind, member.lease_s, leases.get(shop_id))
         if lease is not None:
             mine[shop_id] = lease
-    return Turn(tuple(shops), mine, frozenset(surplus), watches, signed or frozenset())
+    known = frozenset({lease.owner for lease in leases.values()} | {each.replica for each in living})
+    return Turn(tuple(shops), mine, frozenset(surplus), watches, signed or frozenset(), known)
 
 
 def watched(before: Mapping[int, Watch], leases: Mapping[int, Lease], monotonic_s: float) -> dict[int, Watch]:

@@ -113,7 +113,7 @@ class Leases:
             )
         )
         self._last_beat_s = began_s
-        self._met |= found.signed
+        self._met = (self._met & found.known) | found.signed
         self._watches = dict(found.watches)
         names = {shop.id: shop.name for shop in found.shops}
         for shop_id in self._held.keys() - found.mine.keys():

@@ -6,9 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from syncd.domain.lease import Kind, Lease
+from syncd.engine.lease_transactions import Member
+from syncd.engine.leasing import Leases
 from syncd.errors import DatabaseBusy
-from syncd.store.disk import MirrorTransaction, open_disk
+from syncd.store.disk import MirrorTransaction, StoreDisk, open_disk
 from tests.contract.conftest import AT, StillClock, Store
+from tests.engine.virtual import KeptLog
 
 LEASE_S = 15.0
 
@@ -141,3 +144,31 @@ def test_whose_session_has_ended_is_seen_at_once_where_there_are_sessions(make_s
             break
     else:
         pytest.fail("the session of b is still there")
+
+
+def test_whoever_has_gone_and_holds_nothing_is_remembered_by_nobody(make_store: Callable[[str], Store]) -> None:
+    """Every command signs its session too: a daemon that lives for months must not keep the names of all."""
+    store = make_store("postgresql")
+
+    def leases(owner: str, kind: Kind) -> tuple[StoreDisk, Leases]:
+        disk = open_disk(store.database.url, clock=StillClock())
+        return disk, Leases(disk, StillClock(), KeptLog(), Member(owner, "host", 1, kind, LEASE_S))
+
+    async def scene() -> None:
+        own, daemon = leases("daemon", Kind.DAEMON)
+        for number in range(3):
+            name = f"command-{number}"
+            disk, command = leases(name, Kind.COMMAND)
+            await command.take(1)
+            await daemon.beat(set())
+            assert name in daemon._met
+            await command.release([1])
+            disk.close()
+            for _ in range(200):  # the server notices when it next looks at the connection
+                if name not in (await own.mirror.run(lambda tx: tx.leases.signed()) or ()):
+                    break
+            await daemon.beat(set())
+        assert daemon._met == {"daemon"}
+        own.close()
+
+    asyncio.run(scene())

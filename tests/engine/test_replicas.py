@@ -195,10 +195,14 @@ def test_a_write_needs_a_lease_that_lasts_a_while(play: Callable[[Scene], None])
         await a.beat()
         await asyncio.sleep(LEASE_S * 0.8)
         assert await a.admission(1).ticket(Purpose(CallClass.HINT, "look", "one"))
-        with pytest.raises(LeaseLost):
-            await a.admission(1).ticket(Purpose(CallClass.PUSH, "push", WRITE))
+        writes = [Purpose(CallClass.PUSH, "push", WRITE)]
+        writes += [Purpose(CallClass.INCREMENTAL, "hooks", word) for word in ("register", "remove")]
+        for purpose in writes:
+            with pytest.raises(LeaseLost):
+                await a.admission(1).ticket(purpose)
         await a.beat()
-        assert await a.admission(1).ticket(Purpose(CallClass.PUSH, "push", WRITE))
+        for purpose in writes:
+            assert await a.admission(1).ticket(purpose)
 
     play(scene)
 
