@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -74,28 +73,25 @@ class Child:
         Raises OSError: then nothing was said yet."""
         control = await self.start()
         ours, theirs = socket.socketpair()
+        self._talks += 1
+        self._stay()
         try:
             with theirs:
                 socket.send_fds(control, [_CALL], [theirs.fileno(), *([] if carried is None else [carried])])
+            return await asyncio.open_unix_connection(sock=ours, limit=LINE_MAX)
         except BaseException:
             ours.close()
+            self._over()
             raise
-        self._talks += 1
-        self._stay()
-        return await asyncio.open_unix_connection(sock=ours, limit=LINE_MAX)
 
     def closed(self, streams: Streams) -> None:
         """A conversation is over, for our part."""
         streams[1].close()
+        self._over()
+
+    def _over(self) -> None:
         self._talks -= 1
         self._leave_if_idle()
-
-    def kill(self) -> None:
-        """End a child that does not answer any more. What it had in hand is lost."""
-        if self._pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-        self._drop()
 
     def let_go(self) -> None:
         """Let the child end once it has done what it was told."""

@@ -18,8 +18,8 @@ from syncd.remote.settings import RemoteSettings
 from syncd.service.exchange_lines import TAKEN, order_line, read_answer
 
 MODULE: Final = "syncd.service.exchange_child"
-_SPARE_S: Final = 20.0
-"""Longer than the exchange's own time-out: a child that is silent even then is stuck."""
+SPARE_S: Final = 20.0
+"""Longer than the exchange's own time-out: a child that is silent even then is stuck, or its disk is."""
 
 
 class ChildTeller:
@@ -28,13 +28,21 @@ class ChildTeller:
     outlives = True
 
     def __init__(
-        self, key: Callable[[], Secret], spill: Path, settings: RemoteSettings, clock: Clock, child: Child | None = None
+        self,
+        key: Callable[[], Secret],
+        spill: Path,
+        settings: RemoteSettings,
+        clock: Clock,
+        child: Child | None = None,
+        *,
+        spare_s: float = SPARE_S,
     ) -> None:
         self._key = key
         self._spill = spill.absolute()
         self._settings = settings
         self._clock = clock
         self._child = child or Child(MODULE)
+        self._spare_s = spare_s
 
     async def ready(self) -> None:
         """Start the child where there is none. Raises RemoteDown."""
@@ -49,13 +57,17 @@ class ChildTeller:
             streams = await self._child.open(held)
         except OSError as error:
             raise _unstartable(error) from error
+        pid = self._child.pid
         try:
-            async with asyncio.timeout(self._settings.exchange_s + _SPARE_S):
+            async with asyncio.timeout(self._settings.exchange_s + self._spare_s):
                 return read_answer(await self._asked(streams, order))
         except TimeoutError:
-            self._child.kill()
+            # Not ended: it may have the new pair in its hand, and those of others. It ends by itself soon; until then
+            # it holds the lock. The next exchange gets a process of its own.
+            if self._child.pid == pid:
+                self._child.let_go()
             raise LostAnswer(
-                "the process that exchanges tokens did not answer, and was ended",
+                "the process that exchanges tokens did not answer, and is left to itself",
                 hint=f"It is settled by itself; to see how it stands: syncd auth show {order.shop.name}",
             ) from None
         finally:

@@ -41,6 +41,7 @@ class Counter:
 
     shop: SimShop
     url: str
+    server: SimServer
     folder: Path
     child: Child
     teller: ChildTeller
@@ -65,7 +66,7 @@ def at(tmp_path: Path) -> Iterator[Counter]:
     child = Child("syncd.service.exchange_child")
     with SimServer(SimWorld([shop])) as server:
         teller = ChildTeller(lambda: KEYS.first, tmp_path / "spill", RemoteSettings(), SystemClock(), child)
-        yield Counter(shop, server.url, tmp_path, child, teller)
+        yield Counter(shop, server.url, server, tmp_path, child, teller)
 
 
 def test_a_pair_comes_back_sealed_and_lies_in_the_spill(at: Counter) -> None:
@@ -117,11 +118,52 @@ def test_one_that_is_killed_leaves_an_unknown_outcome_and_the_next_one_a_new_sta
         await at.teller.ready()
         first = at.child.pid
         streams = await at.child.open(None)
-        at.child.kill()
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
         assert await streams[0].readline() == b""
         at.child.closed(streams)
         assert (await at.teller.run(at.order(), None)).is_spilled
         assert at.child.pid != first
+
+    at.do(scene)
+
+
+def test_one_that_is_silent_for_too_long_is_left_to_itself(at: Counter) -> None:
+    """Its disk may only be slow, and what others told it is in its hand too: to end it would lose their tokens."""
+    spill = at.folder / "spill"
+    hasty = ChildTeller(lambda: KEYS.first, spill, RemoteSettings(), SystemClock(), at.child, spare_s=-44.5)
+
+    async def scene() -> None:
+        await hasty.ready()
+        first = at.child.pid
+        at.server.slow(lambda _method, _path: 1.5)
+        with pytest.raises(LostAnswer, match="did not answer"):
+            await hasty.run(at.order(), None)
+        at.server.slow(lambda _method, _path: 0.0)
+        for _ in range(100):
+            if rows := list(SpillFolder(spill).rows()):
+                break
+            await asyncio.sleep(0.1)
+        else:
+            pytest.fail("the pair was lost")
+        assert KEYS.open(rows[0].refresh, shop=1, field="refresh", generation=2).decode() == at.shop.books.tokens[-1]
+        assert (await at.teller.run(at.order(), None)).is_spilled
+        assert at.child.pid != first
+
+    at.do(scene)
+
+
+def test_a_conversation_that_is_called_off_as_it_begins_keeps_no_child(at: Counter) -> None:
+    async def scene() -> None:
+        await at.teller.ready()
+        for _ in range(3):
+            opening = asyncio.ensure_future(at.child.open(None))
+            await asyncio.sleep(0)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+        assert at.child._talks == 0
+        assert at.child._idle is not None
 
     at.do(scene)
 
