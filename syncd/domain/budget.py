@@ -2,7 +2,8 @@
 
 The remote refuses calls that overflow its bucket. This is our model of that bucket; it is kept in one row
 that every job, process and replica shares, and each answer of the remote corrects it. Pure: no clock, no
-luck, no rows. Times are unix seconds on one clock (the database's); a step of that clock does no harm.
+luck, no rows. Times are unix seconds on one clock (the database's); a step of that clock back does no harm, one ahead
+is taken back by whoever saw it (`unstepped`).
 The caller spreads waits with its own dice (U(1, 1.25)) and stores the bucket that comes back.
 """
 
@@ -17,6 +18,8 @@ PUSH_ROOM: Final = 2.0
 """Calls that always find room above the lower classes: the read and the write of one push."""
 BLOCK_MAX_S: Final = 3600.0
 """A Retry-After beyond this is taken as this: asking once an hour is cheap, trusting a wrong date is not."""
+STEP_LEAST_S: Final = 2.0
+"""Less than this is what clocks differ by, and no step."""
 LEAK_CUT: Final = 0.8
 LEAK_LEAST: Final = 0.1
 LEAK_BACK_PER_S: Final = 0.02 / 60
@@ -188,6 +191,16 @@ def recover(bucket: Bucket, t: float) -> Bucket:
     to the full one.
     """
     return _aged(bucket, t)
+
+
+def unstepped(bucket: Bucket, past_s: float, t: float) -> Bucket:
+    """Take back a step of the clock: since `bucket.at` no more than `past_s` seconds have passed by a clock that nobody
+    sets, whatever `t` says. A step within what two clocks may differ by is left: it is worth a few calls.
+    """
+    by_s = t - bucket.at - past_s
+    if by_s <= STEP_LEAST_S:
+        return bucket
+    return replace(bucket, at=bucket.at + by_s, blocked_until=bucket.blocked_until + by_s)
 
 
 def _room_below_push(size: float) -> float:

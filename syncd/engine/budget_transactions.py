@@ -6,7 +6,8 @@ Must not know who waits for a ticket, nor how: these functions answer "now" or "
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from syncd.domain.budget import Bucket, CallClass, Granted, Wait, admit, recover
+from syncd.domain.budget import Bucket, CallClass, Granted, Wait, admit, recover, unstepped
+from syncd.engine.clock_steps import Passing
 from syncd.ports import Purpose, StateTx
 
 Correction = Callable[[Bucket, float], Bucket]
@@ -50,15 +51,26 @@ class Spent:
     waited_s: float
 
 
-def take(tx: StateTx, key: str, rules: BudgetRules, floor: int, ask: Ask) -> Granted | Wait:
-    """Admit the calls and account for them, or say when to ask again. Refusing writes nothing."""
-    bucket, t = _held(tx, key, rules, floor)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which bucket, and what this process knows of it. `floor` is the least that its counter may stand at; `passing`
+    finds out that the database's clock was set."""
+
+    key: str
+    rules: BudgetRules
+    floor: int
+    passing: Passing
+
+
+def take(tx: StateTx, place: Place, ask: Ask) -> Granted | Wait:
+    """Admit the calls and account for them, or say when to ask again. Refusing writes nothing but a clock's step."""
+    bucket, t = _held(tx, place)
     answer = admit(bucket, ask.purpose.klass, ask.calls, ask.waited_s, t)
     if isinstance(answer, Wait):
         if answer.bucket is not bucket:
-            tx.budget.save(key, answer.bucket)
+            tx.budget.save(place.key, answer.bucket)
         return answer
-    tx.budget.save(key, answer.bucket)
+    tx.budget.save(place.key, answer.bucket)
     purpose = ask.purpose
     tx.budget.account(
         ask.shop_id,
@@ -72,26 +84,26 @@ def take(tx: StateTx, key: str, rules: BudgetRules, floor: int, ask: Ask) -> Gra
     return answer
 
 
-def correct(tx: StateTx, key: str, rules: BudgetRules, floor: int, corrections: Sequence[Correction]) -> None:
+def correct(tx: StateTx, place: Place, corrections: Sequence[Correction]) -> None:
     """Take over what answers of the shop taught, oldest first."""
-    bucket, t = _held(tx, key, rules, floor)
+    bucket, t = _held(tx, place)
     for correction in corrections:
         bucket = correction(bucket, t)
-    tx.budget.save(key, bucket)
+    tx.budget.save(place.key, bucket)
 
 
-def settle_size(tx: StateTx, key: str, rules: BudgetRules, floor: int) -> None:
+def settle_size(tx: StateTx, place: Place) -> None:
     """Take over a size that the settings name anew.
 
     The row does not tell a size that the shop taught from one that an older setting named, so the room left never
     grows by this: a setting above the truth cannot burst, and the next header of the shop corrects it.
     """
-    bucket, t = _held(tx, key, rules, floor)
-    if bucket.size != rules.size:
+    bucket, t = _held(tx, place)
+    size = place.rules.size
+    if bucket.size != size:
         now = recover(bucket, t)
         room = max(0.0, now.size - now.level)
-        level = min(rules.size, max(now.level, rules.size - room))
-        tx.budget.save(key, replace(now, size=rules.size, level=level))
+        tx.budget.save(place.key, replace(now, size=size, level=min(size, max(now.level, size - room))))
 
 
 def spent(tx: StateTx, shop_id: int, hours: int) -> list[Spent]:
@@ -117,13 +129,19 @@ def mark(tx: StateTx, key: str, floor: int) -> int:
     return max(floor, 0 if stored is None else stored.granted)
 
 
-def _held(tx: StateTx, key: str, rules: BudgetRules, floor: int) -> tuple[Bucket, float]:
+def _held(tx: StateTx, place: Place) -> tuple[Bucket, float]:
     """The stored bucket or a first one, with the leak of the settings and a counter that never falls behind.
 
     The moment is read after the row is held: before, it could be earlier than what another process just stored.
+    Where the clock was set ahead meanwhile, the row goes on from there: what leaked is what really passed.
     """
+    key, rules, floor = place.key, place.rules, place.floor
     bucket = tx.budget.load(key)
     t = tx.now()
+    past_s = place.passing.since_s(t if bucket is None else bucket.at, t)
+    if bucket is not None and (moved := unstepped(bucket, past_s, t)) is not bucket:
+        bucket = moved
+        tx.budget.save(key, bucket)
     if bucket is None:
         # Stored even if this call has to wait: a first row starts full, and only a stored one leaks.
         bucket = Bucket.first(size=rules.size, leak=rules.leak, t=t)

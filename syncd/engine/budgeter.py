@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from syncd.domain.budget import CallClass, Granted, Wait, heard, paused, refused
-from syncd.engine.budget_transactions import Ask, BudgetRules, Correction, correct, mark, settle_size, take
+from syncd.engine.budget_transactions import Ask, BudgetRules, Correction, Place, correct, mark, settle_size, take
+from syncd.engine.clock_steps import Passing
 from syncd.errors import DatabaseBusy, DiskProblem
 from syncd.ports import Clock, Dice, Purpose, StateTx, Writer
 
@@ -56,12 +57,11 @@ class Budgeter:
         floor: int = 0,
     ) -> None:
         self._shop_id = shop_id
-        self._bucket = bucket
         self._state = state
         self._clock = clock
         self._dice = dice
         self._rules = rules or BudgetRules()
-        self._floor = floor
+        self._place = Place(bucket, self._rules, floor, Passing(clock))
         self._turns = {klass: asyncio.Lock() for klass in CallClass}  # first come, first served
         self._flights: list[_Flight] = []
         self._late: list[Correction] = []
@@ -101,14 +101,12 @@ class Budgeter:
 
     async def mark(self) -> int:
         """The highest ticket that any process was granted so far. Raises DatabaseBusy."""
-        return await self._state.run(partial(mark, key=self._bucket, floor=self._floor))
+        return await self._state.run(partial(mark, key=self._place.key, floor=self._place.floor))
 
     async def _granted(self, purpose: Purpose, calls: int, asked_s: float) -> Granted:
         while True:
             ask = Ask(self._shop_id, purpose, calls, max(0.0, self._clock.monotonic() - asked_s))
-            answer = await self._state.run(
-                partial(take, key=self._bucket, rules=self._rules, floor=self._floor, ask=ask)
-            )
+            answer = await self._state.run(partial(take, place=self._place, ask=ask))
             if not isinstance(answer, Wait):
                 self._left(answer, ask)
                 return answer
@@ -119,7 +117,7 @@ class Budgeter:
 
     async def _settle(self) -> None:
         if not self._size_is_settled:
-            await self._state.run(partial(settle_size, key=self._bucket, rules=self._rules, floor=self._floor))
+            await self._state.run(partial(settle_size, place=self._place))
             self._size_is_settled = True
         if self._late:
             await self._correct()
@@ -132,9 +130,7 @@ class Budgeter:
         self._late = [*self._late, *corrections][-_LATE_MAX:]
         now, self._late = self._late, []
         try:
-            await self._state.run(
-                partial(correct, key=self._bucket, rules=self._rules, floor=self._floor, corrections=now)
-            )
+            await self._state.run(partial(correct, place=self._place, corrections=now))
         except (DatabaseBusy, DiskProblem):
             self._late = [*now, *self._late][-_LATE_MAX:]
 

@@ -98,7 +98,7 @@ def _clears(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules) -> Claim
     loose = tx.local.loose(scope.shop_id, scope.resource, row_id)
     if not loose:
         return Claim.SAME
-    if scope.at - touch.last_at < timedelta(seconds=rules.quiet_s(name)):
+    if _was_just_touched(scope, touch, rules):
         return Claim.WAITS
     refusals = [Refusal(f"{part}[row {element.row_id}]", element, Reason.NO_RECORD) for part, element in loose]
     tx.outbox.turn_down(scope.shop_id, name, "", row_id, refusals, scope.at)
@@ -212,7 +212,11 @@ def _is_restless(scope: Scope, image: Images, touch: Touch, rules: PushRules) ->
         return False
     if scope.resource.name == "orders" and not image.local.children.get("line_items"):
         return True
-    # Where the touch lies far ahead, somebody has set the clock back since: nobody waits for the old time.
+    return _was_just_touched(scope, touch, rules)
+
+
+def _was_just_touched(scope: Scope, touch: Touch, rules: PushRules) -> bool:
+    """Where the touch lies far ahead, somebody has set the clock back since: nobody waits for the old time."""
     return abs(scope.at - touch.last_at) < timedelta(seconds=rules.quiet_s(scope.resource.name))
 
 

@@ -4,11 +4,10 @@ Must not know who goes by that clock.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from math import inf
 
+from syncd.domain.budget import STEP_LEAST_S
 from syncd.ports import Clock
-
-STEP_LEAST_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +38,18 @@ class ClockSteps:
     def heed(self, step: Step) -> None:
         """Everybody goes by the new time."""
         self._offset_s = (self._offset_s or 0.0) + step.by_s
+
+
+class Passing:
+    """How much time can have passed by a clock that may be set, such as a database's, in the eyes of one process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last: tuple[float, float] | None = None
+
+    def since_s(self, at: float, t: float) -> float:
+        """At most so many seconds lie between `at` and `t`, which is now: by our monotonic clock, from our last look
+        on. Before the first look nothing is known."""
+        now_s, last = self._clock.monotonic(), self._last
+        self._last = (t, now_s)
+        return inf if last is None else now_s - last[1] + max(0.0, last[0] - at)

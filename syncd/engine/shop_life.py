@@ -15,6 +15,7 @@ from syncd.engine.freshness import reaches
 from syncd.engine.hooks import Webhooking
 from syncd.engine.keeping import Keeping
 from syncd.engine.outages import WAITS
+from syncd.engine.putting_off import FAR, hasten
 from syncd.engine.timetable import Job, Lane, first_due, timetable
 from syncd.engine.worker import ShopWorker
 from syncd.errors import (
@@ -128,6 +129,8 @@ class ShopLife:
         self._jobs = await self._timetable(self._worker)
         stored = await self._keeping.disk.state.run(lambda tx: tx.journal.due(self.shop.id))
         now, dice = self._keeping.clock.now(), self._keeping.dice
+        # The clock may have been set back while nobody worked this shop.
+        await self._keeping.disk.mirror.run(lambda tx: hasten(tx, [self.shop.id], now + FAR))
         self._due = {job.name: first_due(job, stored, now, dice.random()) for job in self._jobs.values()}
 
     async def _timetable(self, worker: ShopWorker) -> dict[str, Job]:

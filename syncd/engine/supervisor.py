@@ -5,21 +5,18 @@ the process loudly (design section 10).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from syncd.domain.shop import Shop, ShopState
 from syncd.engine.clock_steps import ClockSteps
 from syncd.engine.keeping import Keeping
 from syncd.engine.outages import RECOVERED, WAITS
+from syncd.engine.putting_off import PUT_OFF, hasten
 from syncd.engine.shop_life import ShopLife
 from syncd.errors import Fatal, NeedsPerson
 from syncd.ports import LocalSignal, MirrorTx
 
-PUT_OFF_S = 60.0
-"""After the clock was set back, what was put off waits no longer than this: as long as two looks for a create in doubt
-must lie apart."""
 GRACE_S = 4.0
 """How long a drain waits for what shops have in hand: with a token exchange too it is over within ten seconds."""
 _SIGNAL_S = 600.0
@@ -143,7 +140,7 @@ class Supervisor:
         self._keeping.log.warning("clock.step", step_s=round(step.by_s, 3), shops=len(self._lives))
         lives = list(self._lives.values())
         if step.by_s < 0:
-            by = self._keeping.clock.now() + timedelta(seconds=PUT_OFF_S)
+            by = self._keeping.clock.now() + PUT_OFF
             try:
                 await self._keeping.disk.mirror.run(lambda tx: hasten(tx, [life.shop.id for life in lives], by))
             except WAITS as problem:
@@ -200,13 +197,6 @@ class Supervisor:
         reason = f"{problem.message}. {problem.hint}".strip()
         await self._keeping.disk.mirror.run(lambda tx: set_aside(tx, shop.id, reason))
         self._keeping.log.error("shop.quarantined", shop=shop.name, message=problem.message, hint=problem.hint)
-
-
-def hasten(tx: MirrorTx, shop_ids: Sequence[int], by: datetime) -> None:
-    """What was put off until a moment of the old time is due soon."""
-    for shop_id in shop_ids:
-        tx.outbox.hasten(shop_id, by)
-        tx.hints.hasten(shop_id, by)
 
 
 def set_aside(tx: MirrorTx, shop_id: int, reason: str) -> None:

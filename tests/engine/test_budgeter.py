@@ -223,6 +223,35 @@ def test_a_caller_that_goes_away_holds_nobody_up(here: Desk) -> None:
     simulate(scene)
 
 
+def test_a_clock_that_is_set_ahead_empties_no_bucket(here: Desk) -> None:
+    async def scene() -> None:
+        server = StrictServer(here.clock)
+        process, beside = here.process(1), here.process(2)
+        async with asyncio.TaskGroup() as group:
+            for each in (process, beside):
+                for _ in range(3):
+                    group.create_task(_calls(here, each, server, PUSH, 300))
+            for step_s in (3600.0, -7200.0, 60.0, 30.0):
+                await here.clock.sleep(50)
+                here.clock.step(step_s)
+        assert server.refused == 0
+        assert server.served >= 0.98 * 2 * 300
+
+    simulate(scene)
+
+
+def test_a_block_lasts_as_long_as_the_shop_said_whatever_the_clock_shows(here: Desk) -> None:
+    async def scene() -> None:
+        process = await here.emptied()
+        await process.refused(120.0, had_header=True)
+        begun_s = here.clock.monotonic()
+        here.clock.step(3600.0)
+        await process.ticket(PUSH)
+        assert 120 <= here.clock.monotonic() - begun_s <= 150
+
+    simulate(scene)
+
+
 # --- what answers teach ---
 
 

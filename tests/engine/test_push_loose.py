@@ -52,6 +52,22 @@ def test_the_parts_of_a_record_deleted_before_it_left_are_refused(database: Test
     asyncio.run(scene())
 
 
+def test_parts_that_were_noticed_before_the_clock_was_set_back_do_not_wait_for_the_old_time(
+    database: TestDatabase,
+) -> None:
+    async def scene() -> None:
+        async with push_desk(database.url, switches=RICH, **SHOP) as desk:
+            row = _new_customer(desk)
+            desk.sql("DELETE FROM customers WHERE row_id = :row", row=row)
+            await desk.push()
+            assert _loose(desk) == ["London", "Turin"]
+            desk.at.clock.passed_s -= 7200
+            await desk.push()
+            assert _loose(desk) == []
+
+    asyncio.run(scene())
+
+
 def test_parts_that_no_trigger_saw_are_found_by_the_comparison(database: TestDatabase) -> None:
     async def scene() -> None:
         async with push_desk(database.url, switches=RICH, **SHOP) as desk:

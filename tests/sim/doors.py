@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final
 
+from tests.sim.clocks import WallClock
 from tests.sim.loop import SimTask, VirtualLoop
 
 EPOCH: Final = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
@@ -44,13 +45,14 @@ class Process:
         dies_at: int | None = None,
         glance: Callable[[], None] = lambda: None,
         bells: Callable[[], Bells] = Bells,
+        wall: WallClock | None = None,
     ) -> None:
         self.name = name
         self.loop = loop
         self.dead = False
         self.steps = 0
         self.ended = asyncio.Event()  # dead, or its main task is done
-        self.clock = SimClock(loop, self.step)
+        self.clock = SimClock(loop, self.step, wall or WallClock(loop))
         self.dice = SimDice(Random(luck.getrandbits(64)))
         self.alarm = SimAlarm(self, Random(f"bells/{luck.getrandbits(64)}"), bells)
         self._luck = Random(luck.getrandbits(64))
@@ -115,18 +117,18 @@ class Process:
 
 
 class SimClock:
-    """`ports.Clock` on the loop's time; `ahead_s` is what somebody has set the wall clock ahead by."""
+    """`ports.Clock` on the loop's time and the machine's wall clock."""
 
-    def __init__(self, loop: VirtualLoop, step: Callable[[], None]) -> None:
-        self.ahead_s = 0.0
+    def __init__(self, loop: VirtualLoop, step: Callable[[], None], wall: WallClock) -> None:
+        self._wall = wall
         self._loop = loop
         self._step = step
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self._loop.time() + self.ahead_s)
+        return EPOCH + timedelta(seconds=self._loop.time() + self._wall.ahead_s)
 
     def wall(self) -> float:
-        return EPOCH.timestamp() + self._loop.time() + self.ahead_s
+        return EPOCH.timestamp() + self._loop.time() + self._wall.ahead_s
 
     def monotonic(self) -> float:
         return self._loop.time()

@@ -17,6 +17,8 @@ from syncd.service.premises import SPILL
 from syncd.service.settings import Loaded
 from syncd.simulator.shop import SimShop
 from tests.sim.chronicle import Chronicle
+from tests.sim.clocks import WallClock
+from tests.sim.doors import EPOCH
 from tests.sim.machine import Files
 from tests.sim.traces import Traces
 from tests.sim.wire import Serving, Traffic
@@ -44,6 +46,7 @@ class Judge:
     traffic: Traffic
     chronicle: Chronicle
     luck: Random
+    wall: WallClock
     breaches: list[str] = field(default_factory=list)
     lives: int = 0
     traces: Traces | None = None  # where people edit the mirror
@@ -87,7 +90,7 @@ class Judge:
             shop_id,
         )
         for resource, feed, page, started_at in walks:
-            since = datetime.fromisoformat(started_at).replace(tzinfo=UTC).timestamp() - abs(skew_s) - 2
+            since = self._true_s(started_at) - abs(skew_s) - 2
             known = self._known(shop_id, resource)
             for number in range(1, page):
                 shown = self.traffic.shown(shop, resource, number, window=feed == "window")
@@ -95,6 +98,11 @@ class Judge:
                 missing = [_missing(serving, known) for serving in late]
                 if missing and all(missing):
                     yield f"{shop}: the cursor of {resource} stands at page {page} ({feed}), and {missing[-1][0]}"
+
+    def _true_s(self, stored: str) -> float:
+        """When a moment was that the machine stored, in unix seconds of the true time."""
+        epoch_s = EPOCH.timestamp()
+        return epoch_s + self.wall.true_s(datetime.fromisoformat(stored).replace(tzinfo=UTC).timestamp() - epoch_s)
 
     def _known(self, shop_id: int, resource: str) -> dict[str, str]:
         """The stamps that the ledger knows, by key; what is parked counts as known."""

@@ -16,6 +16,7 @@ from syncd.service.wire import House, open_house
 from syncd.simulator.transport import Faults
 from syncd.simulator.world import SimWorld
 from tests.sim.chronicle import Chronicle
+from tests.sim.clocks import WallClock
 from tests.sim.doors import PROCESS, Bells, Crash, Process
 from tests.sim.loop import SimTask, VirtualLoop
 from tests.sim.machine import Alter, open_files
@@ -69,6 +70,7 @@ class Machine:
         alter: Alter | None,
     ) -> None:
         self.traffic = Traffic()
+        self.wall = WallClock(loop)
         self.weather = Weather()
         self._loop = loop
         self._loaded = loaded
@@ -85,7 +87,7 @@ class Machine:
 
     def start(self, name: str, job: Job, dies_at: int | None = None) -> Life:
         """Start a program that does `job` in a house of its own, and dies at its step `dies_at`."""
-        process = Process(name, self._loop, self._luck, dies_at, self.glance, lambda: self.weather.bells)
+        process = Process(name, self._loop, self._luck, dies_at, self.glance, lambda: self.weather.bells, self.wall)
         life = Life(process)
         self._living = [each for each in self._living if not each.process.ended.is_set()] + [life]
         context = copy_context()

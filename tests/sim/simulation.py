@@ -26,6 +26,7 @@ from tests.sim.loop import VirtualLoop
 from tests.sim.machine import Alter, install_at
 from tests.sim.post import Post
 from tests.sim.traces import Traces
+from tests.sim.troubles import Troubles
 from tests.sim.typists import Typists
 from tests.sim.witness import Witness
 from tests.sim.world import Plan, draw, sections
@@ -79,7 +80,9 @@ class Simulation:
         self._world = Witness(each.build(self._wall, plan.bucket) for each in plan.shops)
         self._loaded = install_at(folder, sections(plan))
         self._machine = Machine(loop, self._loaded, self._world, chronicle, self._luck, alter)
-        self._judge = Judge(self._loaded, self._world.shops, self._machine.traffic, chronicle, Random(plan.seed))
+        self._judge = Judge(
+            self._loaded, self._world.shops, self._machine.traffic, chronicle, Random(plan.seed), self._machine.wall
+        )
         self._machine.glance = self._judge.glance
         self._typists: Typists | None = None
         if plan.typing is not None:
@@ -105,7 +108,7 @@ class Simulation:
         for plan in self._plan.shops:
             await self._at_desk(partial(people.add, self._world.shops[plan.name]))
         self._machine.weather = Weather(self._plan.faults, self._plan.busy, bells=self._plan.bells)
-        troubles = [*map(self._outage, self._plan.outages), *map(self._revocation, self._plan.revoked)]
+        troubles = Troubles(self._loop, self._world, self._machine, self._chronicle).of(self._plan)
         if self._typists is not None:
             troubles.append(self._typists.work())
         if self._plan.webhooks is not None:
@@ -215,23 +218,6 @@ class Simulation:
             shop = self._world.shops[luck.choice(names)]
             write = shop.random_edit(luck)
             self._chronicle.write("staff", f"{write.verb} {shop.name} {write.resource}/{write.key}")
-
-    async def _outage(self, outage: tuple[float, float, str]) -> None:
-        begins, ends, name = outage
-        await asyncio.sleep(max(0.0, begins - self._loop.time()))
-        weather = self._machine.weather
-        weather.down = (*weather.down, name)
-        self._chronicle.write("world", f"nobody reaches {name}")
-        await asyncio.sleep(max(0.0, ends - self._loop.time()))
-        weather.down = tuple(each for each in weather.down if each != name)
-        self._chronicle.write("world", f"{name} is back")
-
-    async def _revocation(self, revocation: tuple[float, str]) -> None:
-        at, name = revocation
-        await asyncio.sleep(max(0.0, at - self._loop.time()))
-        self._machine.traffic.doubts[name] += 1  # explains the quarantine that follows
-        self._world.shops[name].revoke()
-        self._chronicle.write("world", f"the owner of {name} takes the permission away")
 
     # --- people ------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from syncd.service import daemon
 from syncd.simulator.shop import SimShop
 from syncd.simulator.transport import Faults
 from syncd.simulator.world import SimWorld
+from syncd.store.database import sqlite_module
 from syncd.store.disk import StoreDisk
 from tests.sim import people
 from tests.sim.chronicle import Chronicle
@@ -110,7 +111,7 @@ def story(folder: Path, **wanted: Any) -> Iterator[tuple[Story, VirtualLoop]]:
         return replace(disk, mirror=_Full(disk.mirror, "mirror", full), state=_Full(disk.state, "state", full))  # type: ignore[arg-type]
 
     machine = Machine(loop, loaded, SimWorld([shop]), chronicle, Random(1), alter)
-    judge = Judge(loaded, {shop.name: shop}, machine.traffic, chronicle, Random(1))
+    judge = Judge(loaded, {shop.name: shop}, machine.traffic, chronicle, Random(1), machine.wall)
     chronicle.take_log()
     try:
         yield Story(shop, machine, judge, chronicle, lines, full), loop
@@ -204,14 +205,42 @@ def test_a_disk_that_is_full_for_an_hour(tmp_path: Path, houses: tuple[str, ...]
 @pytest.mark.parametrize("step_s", [-6 * HOUR, -HOUR, 6 * HOUR])
 def test_a_clock_that_was_set(tmp_path: Path, step_s: float) -> None:
     async def trouble(it: Story) -> None:
-        assert it.life is not None
-        it.life.process.clock.ahead_s += step_s
+        it.machine.wall.set_by(step_s)
         it.edit()
         await asyncio.sleep(10)
         it.recovered("clock", lasted_s=(0, 10))
         await it.until_equal(QUICK_S * 1.5)  # nobody waits for the old time to come again
 
     told(tmp_path, trouble)
+
+
+def test_a_clock_that_was_set_back_while_no_daemon_ran(tmp_path: Path) -> None:
+    """What was put off by the old time is sent within an hour or so, not most of a day later."""
+    with story(tmp_path) as (it, loop):
+
+        async def whole() -> None:
+            first = it.machine.start("command", partial(people.add, it.shop))
+            assert await it.machine.ended(first) == []
+            life = it.machine.start("daemon", daemon.run)
+            await it.until_equal(600)
+            it.machine.weather = Weather(Faults(timed_out=1.0))
+            _typed(tmp_path, "UPDATE products SET title = 'Typed here' WHERE row_id = 1")
+            await asyncio.sleep(600)
+            assert await it.machine.drained(life) == []
+            it.machine.wall.set_by(-20 * HOUR)
+            it.machine.weather = Weather()
+            life = it.machine.start("daemon", daemon.run)
+            await it.until_equal(1.5 * HOUR)
+            assert await it.machine.drained(life) == []
+
+        loop.run_until_complete(asyncio.wait_for(whole(), 86_400))
+
+
+def _typed(folder: Path, statement: str) -> None:
+    connection = sqlite_module().connect(folder / "mirror.db")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
 
 
 def test_a_fill_that_was_drained_goes_on_at_the_next_start(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class Plan:
     webhooks: Mishaps | None = None  # None: the shops have none
     beside: tuple[int, ...] | None = None  # the deaths of a second daemon; None: there is none
     bells: Bells = field(default_factory=Bells)
+    jumps: tuple[tuple[float, float], ...] = ()  # when somebody sets the clock of the machine, and by how much
 
 
 def draw(seed: int) -> Plan:
@@ -138,7 +139,7 @@ def draw_push(seed: int) -> Plan:
     outages = tuple((begins / 8, ends / 8, shops[0].name) for begins, ends, _ in plan.outages[:1])
     every_s = luck.choice((10.0, 30.0, 90.0))
     typing = Typing(every_s, luck.random() < 0.5, luck.choice((0.0, 0.02, 0.1)), luck.choice((4, 12, 40)))
-    return replace(
+    plan = replace(
         plan,
         shops=shops,
         faults=replace(plan.faults, **lost),
@@ -151,6 +152,15 @@ def draw_push(seed: int) -> Plan:
         day_s=luck.choice((0.5, 1.0)) * 3600.0,
         typing=typing,
     )
+    return replace(plan, jumps=_jumps(Random(f"clock/{seed}"), plan.day_s))
+
+
+def _jumps(luck: Random, day_s: float) -> tuple[tuple[float, float], ...]:
+    """In one of three plans the clock is set, a few times, by minutes or hours, ahead or back."""
+    if luck.randrange(3):
+        return ()
+    moments = sorted(luck.uniform(0, day_s) for _ in range(luck.randint(1, 3)))
+    return tuple((at, luck.choice((-1, 1)) * 60 * 10 ** luck.uniform(0.3, 2.5)) for at in moments)
 
 
 def _outage(luck: Random, shops: tuple[ShopPlan, ...]) -> tuple[float, float, str]:
