@@ -27,7 +27,11 @@ class Request:
     answer: str = ""
 
     def taker(self, me: str) -> str | None:
-        """Under which name I may take it; None once two have ended in the middle of it, for it may be the cause."""
+        """Under which name I may take it; None once two have ended in the middle of it, for it may be the cause.
+
+        What I had taken already I take up again: a fault came between, and I live."""
+        if self.taken_by in {me, AGAIN + me}:
+            return self.taken_by
         if self.taken_by.startswith(AGAIN):
             return None
         return AGAIN + me if self.taken_by else me

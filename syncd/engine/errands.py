@@ -10,11 +10,13 @@ from typing import Final
 
 from syncd.domain.request import Request
 from syncd.domain.shop import Shop
+from syncd.errors import LeaseLost
 from syncd.ports import Clock, Disk, Log, MirrorTx
 
 Tell = Callable[[str], Awaitable[None]]
 CarryOut = Callable[[Shop, Request, Tell, Callable[[], bool]], Awaitable[str | None]]
-"""Carries out a request and returns its answer; None where it was halted in the middle. `Tell` says how far it is."""
+"""Carries out a request and returns its answer; None where it was halted in the middle. `Tell` says how far it is.
+Raises LeaseLost."""
 Refuse = Callable[[str], str]
 """The answer that says why a request is not carried out."""
 
@@ -46,8 +48,8 @@ class Errands:
         self._refuse = refuse
 
     async def run(self, is_halted: Callable[[], bool], heard: Callable[[], None]) -> None:
-        """Until halted; `heard` is called whenever the database told what is asked for. Raises DatabaseBusy, and what
-        is a bug."""
+        """Until halted; `heard` is called whenever the database told what is asked for. Raises DatabaseBusy, LeaseLost
+        where the shop is another's by now, and what is a bug."""
         while not is_halted():
             self._rung.clear()
             waiting = await self._disk.reader.run(lambda tx: tx.requests.open(self._shop.id))
@@ -67,14 +69,21 @@ class Errands:
         if not await self._disk.mirror.run(lambda tx: tx.requests.take(request, me, now)):
             return  # withdrawn meanwhile, or another holder has it
         self._log.info("request.taken", shop=self._shop.name, job=request.job, request=request.seq)
-        answer_ = await self._carry_out(self._shop, request, self._telling(request, me), is_halted)
+        try:
+            answer_ = await self._carry_out(self._shop, request, self._telling(request, me), is_halted)
+        except LeaseLost:
+            await self._give_back(request, me)
+            raise
         if answer_ is None:
-            await self._disk.mirror.run(lambda tx: tx.requests.give_back(request.seq, me))
+            await self._give_back(request, me)
             return
         now = self._clock.now()
         await self._disk.mirror.run(lambda tx: tx.requests.end(request.seq, me, answer_, now))
         took_s = round((now - request.asked_at).total_seconds(), 3)
         self._log.info("request.done", shop=self._shop.name, job=request.job, request=request.seq, took_s=took_s)
+
+    async def _give_back(self, request: Request, me: str) -> None:
+        await self._disk.mirror.run(lambda tx: tx.requests.give_back(request.seq, me))
 
     def _telling(self, request: Request, me: str) -> Tell:
         async def tell(words: str) -> None:

@@ -53,7 +53,7 @@ def asked(wish: Wish, changes: Sequence[Planned]) -> str:
 async def carry_out(
     house: House, shop: Shop, request: Request, tell: Tell, is_halted: Callable[[], bool]
 ) -> str | None:
-    """Do what was asked for; the answer, or None where it was halted in the middle."""
+    """Do what was asked for; the answer, or None where it was halted in the middle. Raises LeaseLost."""
     if request.job not in JOBS:
         return refused(f"this daemon knows no job {request.job!r}: it is another version of syncd")
     plain = json.loads(request.wish)
@@ -62,12 +62,15 @@ async def carry_out(
     changes = {shop.name: [Planned(**each) for each in plain["changes"]]}
     try:
         done = await work(house, request.job, wish, changes, None, tell)
-    except (Drained, LeaseLost):
+    except Drained:
         return None
+    except LeaseLost:
+        raise
     except SyncdError as problem:
         done = Done(Result(problems=[(shop.name, problem)]))
-    lost = any(isinstance(problem, LeaseLost) for _, problem in done.result.problems)
-    return None if lost or is_halted() else written(done)
+    if lost := next((problem for _, problem in done.result.problems if isinstance(problem, LeaseLost)), None):
+        raise lost
+    return None if is_halted() else written(done)
 
 
 def opened(house: House, me: str, shop: Shop, rung: asyncio.Event) -> Errands:

@@ -7,6 +7,7 @@ from pathlib import Path
 from syncd.domain.request import Request
 from syncd.domain.shop import Shop
 from syncd.engine.errands import Errands, Tell
+from syncd.errors import LeaseLost
 from syncd.store.disk import StoreDisk, open_disk
 from syncd.store.migrate import upgrade
 from tests.engine.virtual import KeptLog, LoopClock, simulate
@@ -19,12 +20,14 @@ class Scene:
 
     def __init__(self, disk: StoreDisk, clock: LoopClock) -> None:
         self.disk, self.clock = disk, clock
-        self.rung, self.halted = asyncio.Event(), False
+        self.rung, self.halted, self.lost = asyncio.Event(), False, False
         self.done: list[str] = []
         self.log = KeptLog()
 
     async def work(self, shop: Shop, request: Request, tell: Tell, is_halted: Callable[[], bool]) -> str | None:
         await tell("begun")
+        if self.lost:
+            raise LeaseLost("another process may work the shop now")
         await self.clock.sleep(10)
         if is_halted():
             return None
@@ -106,6 +109,38 @@ def test_a_halt_gives_back_what_is_in_hand(tmp_path: Path) -> None:
         task = at.begin("next")
         await at.clock.sleep(11)
         assert (await at.now(asked)).taken_by == "next"
+        assert at.done == ["pull"]
+        await at.halt(task)
+
+    play(tmp_path, scene)
+
+
+def test_whoever_lost_the_shop_gives_back_once_and_takes_nothing_any_more(tmp_path: Path) -> None:
+    """Else it would take and give back until the next beat, under the hands of whoever has the shop now."""
+
+    async def scene(at: Scene) -> None:
+        asked = await at.ask("pull")
+        at.lost = True
+        task = at.begin()
+        await asyncio.wait([task], timeout=11)
+        assert task.done()
+        assert isinstance(task.exception(), LeaseLost)
+        assert (await at.now(asked)).taken_by == ""
+        assert at.log.events().count("request.taken") == 1
+
+    play(tmp_path, scene)
+
+
+def test_a_daemon_that_lives_takes_up_again_what_a_fault_interrupted(tmp_path: Path) -> None:
+    async def scene(at: Scene) -> None:
+        await at.ask("pull")
+        for _ in range(3):  # the database was away, say
+            task = at.begin()
+            await at.clock.sleep(1)
+            task.cancel()
+            await asyncio.wait([task])
+        task = at.begin()
+        await at.clock.sleep(11)
         assert at.done == ["pull"]
         await at.halt(task)
 
