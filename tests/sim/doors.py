@@ -6,7 +6,7 @@ anything any more, as if it had been killed there. Must not know what a daemon d
 
 import asyncio
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -18,6 +18,12 @@ from tests.sim.loop import SimTask, VirtualLoop
 EPOCH: Final = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 PROCESS: ContextVar["Process | None"] = ContextVar("process", default=None)
 ROUNDS_TO_DIE: Final = 400
+
+
+def is_stopped(context: Context) -> bool:
+    """Whether what runs in this context belongs to a process that is stopped."""
+    process = context.get(PROCESS)
+    return process is not None and process.stopped
 
 
 class Crash(BaseException):
@@ -50,6 +56,7 @@ class Process:
         self.name = name
         self.loop = loop
         self.dead = False
+        self.stopped = False  # as by SIGSTOP: nothing of it runs until it is continued
         self.steps = 0
         self.ended = asyncio.Event()  # dead, or its main task is done
         self.clock = SimClock(loop, self.step, wall or WallClock(loop))
@@ -59,6 +66,9 @@ class Process:
         self._dies_at = dies_at
         self._glance = glance
         self._tasks: list[SimTask] = []
+        self._stops_at = 0
+        self._stops_for_s = 0.0  # 0: it will not be stopped
+        self._stops_writing = False
 
     def step(self) -> None:
         """Go through a door. Raises Crash in a process that is dead, or dies here."""
@@ -68,6 +78,30 @@ class Process:
             self.ended.set()
         if self.dead:
             raise Crash(self.name)
+        if not self._stops_writing:
+            self._stop_if_due()
+
+    def stops_within(self, steps: int, for_s: float, *, writing: bool = False) -> None:
+        """Let it be stopped so many steps from here: at its next await after that nothing of it runs for a while.
+        `writing`: not before it is about to write into the mirror."""
+        self._stops_at, self._stops_for_s, self._stops_writing = self.steps + steps, for_s, writing
+
+    async def about_to_write(self) -> None:
+        """Everything is said and done but the transaction."""
+        self._stop_if_due()
+        if self.stopped:
+            await asyncio.sleep(0)
+
+    def _stop_if_due(self) -> None:
+        if self._stops_for_s and self.steps >= self._stops_at and not self.stopped:
+            self.loop.call_later(self._stops_for_s, self.go_on, context=Context())
+            self._stops_for_s, self.stopped = 0.0, True
+
+    def go_on(self) -> None:
+        """It is continued, if it was stopped."""
+        if self.stopped:
+            self.stopped = False
+            self.loop.resume()
 
     def dies_within(self, steps: int) -> None:
         """Let it die so many steps from here, or earlier where that was said before."""
@@ -78,6 +112,8 @@ class Process:
 
         `glance` may look at the files then: what others see of them now is what is committed."""
         self.step()
+        if self.stopped:
+            await asyncio.sleep(0)
         self._glance()
         if self._luck.random() < 0.2:
             await asyncio.sleep(self._luck.uniform(0.0005, 0.02))
@@ -101,6 +137,7 @@ class Process:
     async def bury(self) -> None:
         """Take a dead process apart: its tasks unwind behind closed doors; locks on files go, as with a kernel."""
         self.dead = True
+        self.go_on()
         for number in range(ROUNDS_TO_DIE):
             left = [task for task in self._tasks if not task.done()]
             if not left:

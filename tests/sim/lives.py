@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ from syncd.simulator.transport import Faults
 from syncd.simulator.world import SimWorld
 from tests.sim.chronicle import Chronicle
 from tests.sim.clocks import WallClock
-from tests.sim.doors import PROCESS, Bells, Crash, Process
+from tests.sim.doors import PROCESS, Bells, Crash, Process, is_stopped
+from tests.sim.fences import watched
 from tests.sim.loop import SimTask, VirtualLoop
 from tests.sim.machine import Alter, open_files
 from tests.sim.wire import SimWire, Traffic
@@ -81,9 +83,13 @@ class Machine:
         self.glance: Callable[[], None] = lambda: None
         self.fate: Callable[[Process], None] = lambda _: None
         """Hears of every write that leaves, and may decide when the program dies."""
+        self.wronged: Callable[[str], None] = lambda _: None
+        """Hears of what a daemon writes under a lease that it does not hold."""
         self._living: list[Life] = []
         self.has_replicas = False
+        self.has_stops = False  # some programs are stopped and continued; then the network does without them
         loop.on_task = _adopt
+        loop.is_stopped = is_stopped
 
     def start(self, name: str, job: Job, dies_at: int | None = None) -> Life:
         """Start a program that does `job` in a house of its own, and dies at its step `dies_at`."""
@@ -101,7 +107,10 @@ class Machine:
     async def _live(self, life: Life, job: Job) -> None:
         process, luck = life.process, Random(self._luck.getrandbits(64))
         wire = SimWire(self._world, process, luck, lambda: self.weather.now, self._chronicle, self.traffic, self.fate)
+        wire.is_apart = self.has_stops
         disk = open_files(self._loaded, process, luck, lambda: self.weather.busy, self._alter)
+        if self.has_stops and process.name != "command":
+            disk = watched(disk, process, lambda: _owner(life), partial(self._wronged, process))
         try:
             doors = Doors(process.clock, process.dice, wire, disk, process.alarm, replicas=self.has_replicas)
             async with open_house(self._loaded, doors) as life.house:
@@ -110,6 +119,14 @@ class Machine:
         finally:
             life.opened.set()
             disk.close()
+
+    def _wronged(self, process: Process, what: str) -> None:
+        self.wronged(f"{process.name} {what}")
+
+    def living(self, name: str) -> Life | None:
+        """The program of that kind (`daemon` of `daemon-3`) that lives now, if any."""
+        lives = [each for each in self._living if each.process.name.partition("-")[0] == name]
+        return next((each for each in reversed(lives) if not each.process.ended.is_set()), None)
 
     async def ended(self, life: Life) -> list[str]:
         """Wait until the program has ended, and clear away what is left of it; returns what was wrong about its end."""
@@ -138,6 +155,10 @@ class Machine:
             await life.process.bury()
             return [f"{life.process.name} was asked to stop, and did not within {DRAIN_S:.0f} s"]
         return await self.ended(life)
+
+
+def _owner(life: Life) -> str:
+    return life.house.leases.owner if life.house is not None else ""
 
 
 def _adopt(task: SimTask) -> None:

@@ -5,6 +5,7 @@ nothing of syncd.
 """
 
 import asyncio
+import heapq
 import selectors
 from collections.abc import Callable, Coroutine
 from contextvars import Context
@@ -41,14 +42,39 @@ class SimTask(asyncio.Task[Any]):
         return self.number
 
 
+class _Callback(asyncio.Handle):
+    """Something that is to run soon, unless whoever it belongs to is stopped."""
+
+    _context: Context
+    _loop: "VirtualLoop"
+
+    def _run(self) -> None:
+        if not self._loop.keeps(self, self._context):
+            super()._run()  # type: ignore[misc]
+
+
+class _Timer(asyncio.TimerHandle):
+    """Something that is to run at a time, unless whoever it belongs to is stopped."""
+
+    _context: Context
+    _loop: "VirtualLoop"
+
+    def _run(self) -> None:
+        if not self._loop.keeps(self, self._context):
+            super()._run()  # type: ignore[misc]
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time starts at 0 and passes only between steps. `on_task` hears of every task that is made."""
+    """Time starts at 0 and passes only between steps. `on_task` hears of every task that is made; of whom `is_stopped`
+    says so by the context, nothing runs until `resume` after he goes on."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
         self._rounds = 0
         self._tasks_made = 0
         self.on_task: Callable[[SimTask], None] | None = None
+        self.is_stopped: Callable[[Context], bool] | None = None
+        self._kept: list[asyncio.Handle] = []
         super().__init__(_Jump(self._pass_time))
         self._clock_resolution = 1e-7  # after months, a float of seconds has no finer steps
         self.set_task_factory(self._make_task)
@@ -56,6 +82,31 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds since this loop was made, as its timers count them."""
         return self._now_s
+
+    def keeps(self, handle: asyncio.Handle, context: Context) -> bool:
+        """Whether this is not to run now; then it is kept."""
+        if self.is_stopped is None or not self.is_stopped(context):
+            return False
+        self._kept.append(handle)
+        return True
+
+    def resume(self) -> None:
+        """What was kept runs next, in the order in which it was to run; of those who are stopped still it is kept
+        again."""
+        self._ready.extend(self._kept)  # type: ignore[attr-defined]
+        self._kept.clear()
+
+    def _call_soon(self, callback: Any, args: Any, context: Context | None) -> asyncio.Handle:
+        handle = _Callback(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+        """As every loop does; see `keeps`."""
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
 
     def _pass_time(self, timeout: float | None) -> None:
         if timeout is None:

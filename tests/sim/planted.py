@@ -12,7 +12,7 @@ Kept = list[tuple[int, str, Cursor]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Changed:
+class Changed:
     """Something of the store, in which some parts are others."""
 
     inner: Any
@@ -24,8 +24,8 @@ class _Changed:
 
 def _without_cursor(tx: Any, kept: Kept) -> Any:
     """The transaction, in which a cursor that is to be saved only goes to `kept`."""
-    books = _Changed(tx.books, {"save_cursor": lambda *cursor: kept.append(cursor)})
-    return _Changed(tx, {"books": books})
+    books = Changed(tx.books, {"save_cursor": lambda *cursor: kept.append(cursor)})
+    return Changed(tx, {"books": books})
 
 
 class _Undone(Exception):
@@ -67,7 +67,7 @@ class _Forgetful:
 
     async def run(self, f: Callable[[Any], Any]) -> Any:
         def run(tx: Any) -> Any:
-            return f(_Changed(tx, {"mirror": _Changed(tx.mirror, {"write": lambda *_: None})}))
+            return f(Changed(tx, {"mirror": Changed(tx.mirror, {"write": lambda *_: None})}))
 
         return await self.inner.run(run)
 
@@ -93,7 +93,7 @@ class _Unwritten:
 
     async def run(self, f: Callable[[Any], Any]) -> Any:
         def run(tx: Any) -> Any:
-            return f(_Changed(tx, {"pushes": _Changed(tx.pushes, {"begin": lambda *_: None})}))
+            return f(Changed(tx, {"pushes": Changed(tx.pushes, {"begin": lambda *_: None})}))
 
         return await self.inner.run(run)
 
@@ -119,7 +119,7 @@ class _Overruling:
                     local = replace(local, fields=base.fields)
                 tx.mirror.write(shop_id, resource, before, local, base, at)
 
-            return f(_Changed(tx, {"mirror": _Changed(tx.mirror, {"write": write})}))
+            return f(Changed(tx, {"mirror": Changed(tx.mirror, {"write": write})}))
 
         return await self.inner.run(run)
 
@@ -130,3 +130,24 @@ class _Overruling:
 def overruling(disk: StoreDisk) -> StoreDisk:
     """An edit on its way is gone without a word where the shop changed another field of its record."""
     return replace(disk, mirror=_Overruling(disk.mirror))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfenced:
+    """A mirror whose transactions find every lease kept."""
+
+    inner: Any
+
+    async def run(self, f: Callable[[Any], Any]) -> Any:
+        def run(tx: Any) -> Any:
+            return f(Changed(tx, {"leases": Changed(tx.leases, {"keeps": lambda *_: True})}))
+
+        return await self.inner.run(run)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def unfenced(disk: StoreDisk) -> StoreDisk:
+    """Whoever was stopped before a transaction and continued after it lost its lease carries it out all the same."""
+    return replace(disk, mirror=_Unfenced(disk.mirror))  # type: ignore[arg-type]

@@ -84,6 +84,7 @@ class Simulation:
             self._loaded, self._world.shops, self._machine.traffic, chronicle, Random(plan.seed), self._machine.wall
         )
         self._machine.glance = self._judge.glance
+        self._machine.wronged = self._judge.breach
         self._typists: Typists | None = None
         if plan.typing is not None:
             luck = Random(f"typists/{plan.seed}")
@@ -91,6 +92,7 @@ class Simulation:
             self._judge.traces = Traces(self._loaded, self._world, self._typists.book)
             self._machine.fate = partial(self._fate, Random(f"fate/{plan.seed}"))
         self._post = Post(self._world, chronicle, Random(f"post/{plan.seed}"), plan.webhooks or Mishaps())
+        self._machine.has_stops = bool(plan.stops)
         self._beside: Beside | None = None
         if plan.beside is not None:
             self._machine.has_replicas = True

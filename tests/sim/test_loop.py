@@ -1,12 +1,13 @@
 """The virtual loop and the doors of a simulated process do what the simulation rests on."""
 
 import asyncio
+from contextvars import copy_context
 from datetime import timedelta
 from random import Random
 
 import pytest
 
-from tests.sim.doors import EPOCH, Crash, Process
+from tests.sim.doors import EPOCH, PROCESS, Crash, Process, is_stopped
 from tests.sim.loop import SimTask, Stuck, VirtualLoop
 
 
@@ -136,3 +137,27 @@ def test_the_clock_tells_one_time_in_three_forms(loop: VirtualLoop) -> None:
         assert clock.wall() == pytest.approx(EPOCH.timestamp() + 90.5)
 
     loop.run_until_complete(live())
+
+
+def test_nothing_of_a_stopped_process_runs_until_it_is_continued(loop: VirtualLoop) -> None:
+    async def live(process: Process) -> None:
+        while True:
+            await process.clock.sleep(1.0)
+            seen.append(loop.time())
+
+    async def day() -> None:
+        process = Process("p", loop, Random(1))
+        context = copy_context()
+        context.run(PROCESS.set, process)
+        task = loop.create_task(live(process), context=context)
+        process.adopt(task)  # type: ignore[arg-type]
+        await asyncio.sleep(2.5)
+        process.stops_within(1, 30.0)
+        await asyncio.sleep(40)
+        await process.bury()
+
+    seen: list[float] = []
+    loop.is_stopped = is_stopped
+    loop.run_until_complete(day())
+    assert seen[:4] == pytest.approx([1.0, 2.0, 3.0, 33.0])
+    assert seen[-1] == pytest.approx(42.0)

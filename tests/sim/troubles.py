@@ -8,7 +8,7 @@ from syncd.simulator.world import SimWorld
 from tests.sim.chronicle import Chronicle
 from tests.sim.lives import Machine
 from tests.sim.loop import VirtualLoop
-from tests.sim.world import Plan
+from tests.sim.world import Plan, Stop
 
 
 class Troubles:
@@ -26,6 +26,7 @@ class Troubles:
             *map(self._outage, plan.outages),
             *map(self._revocation, plan.revoked),
             *map(self._jump, plan.jumps),
+            *map(self._stop, plan.stops),
         ]
 
     async def _until(self, at: float) -> None:
@@ -53,3 +54,11 @@ class Troubles:
         await self._until(at)
         self._machine.wall.set_by(by_s)
         self._chronicle.write("world", f"somebody sets the clock by {by_s:.0f} s")
+
+    async def _stop(self, stop: Stop) -> None:
+        await self._until(stop.at)
+        life = self._machine.living(stop.who)
+        if life is not None:
+            life.process.stops_within(stop.steps, stop.for_s, writing=stop.writing)
+            what = f"{life.process.name} is to be stopped for {stop.for_s:.0f} s, {stop.steps} steps from here"
+            self._chronicle.write("world", what)

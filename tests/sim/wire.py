@@ -4,8 +4,10 @@ It also remembers for the judge what each page of a listing showed, which token 
 and how many calls left.
 """
 
+import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -64,7 +66,9 @@ class SimWire(httpx.AsyncBaseTransport):
         traffic: Traffic,
         fate: Callable[[Process], None] = lambda _: None,
     ) -> None:
-        self._transport = SimTransport(world, sleep=process.clock.sleep, rng=luck)
+        self._transport = SimTransport(world, sleep=self._sleep, rng=luck)
+        self.is_apart = False
+        """Whether what left goes its way by itself, whatever becomes of the process meanwhile."""
         self._transport.struck = traffic.struck
         self._faults = faults
         self._world = world
@@ -88,7 +92,7 @@ class SimWire(httpx.AsyncBaseTransport):
         self._traffic.doubts[shop.name] += is_exchange  # until its answer is here
         try:
             self._transport.faults = self._faults()
-            response = await self._transport.handle_async_request(request)
+            response = await self._carried(request)
         except httpx.TransportError as problem:
             self._chronicle.write(self._process.name, f"call {shop.name} {line}", broke=type(problem).__name__)
             if isinstance(problem, httpx.ConnectError):
@@ -100,6 +104,21 @@ class SimWire(httpx.AsyncBaseTransport):
         if response.status_code == 200:
             self._remember(shop, request, response)
         return response
+
+    async def _sleep(self, seconds: float) -> None:
+        await (asyncio.sleep(seconds) if self.is_apart else self._process.clock.sleep(seconds))
+
+    async def _carried(self, request: httpx.Request) -> httpx.Response:
+        if not self.is_apart:
+            return await self._transport.handle_async_request(request)
+        nobody = Context()  # the task is no part of the process
+        task = nobody.run(self._process.loop.create_task, self._transport.handle_async_request(request), context=nobody)
+        try:
+            await asyncio.wait([task])
+        except BaseException:
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits for it any more
+            raise
+        return task.result()
 
     def _remember(self, shop: SimShop, request: httpx.Request, response: httpx.Response) -> None:
         resource = _BY_PATH.get(request.url.path)

@@ -86,6 +86,20 @@ class Plan:
     beside: tuple[int, ...] | None = None  # the deaths of a second daemon; None: there is none
     bells: Bells = field(default_factory=Bells)
     jumps: tuple[tuple[float, float], ...] = ()  # when somebody sets the clock of the machine, and by how much
+    stops: tuple["Stop", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A program is stopped, as by SIGSTOP, and continued: `who` is its kind (daemon, beside), `steps` how many doors it
+    goes through between the moment `at` and that, `writing`: and
+    then it is right before it writes into the mirror."""
+
+    at: float
+    for_s: float
+    who: str
+    steps: int
+    writing: bool = False
 
 
 def draw(seed: int) -> Plan:
@@ -152,7 +166,21 @@ def draw_push(seed: int) -> Plan:
         day_s=luck.choice((0.5, 1.0)) * 3600.0,
         typing=typing,
     )
-    return replace(plan, jumps=_jumps(Random(f"clock/{seed}"), plan.day_s))
+    jumps = _jumps(Random(f"clock/{seed}"), plan.day_s)
+    return replace(plan, jumps=jumps, stops=_stops(Random(f"stops/{seed}"), plan))
+
+
+def _stops(luck: Random, plan: Plan) -> tuple[Stop, ...]:
+    """In half of the plans with two daemons, and in a few others, programs are stopped a few times, often for longer
+    than a lease lasts."""
+    if luck.random() < (0.85 if plan.beside is None else 0.5):
+        return ()
+    kinds = ("daemon", "beside") if plan.beside is not None else ("daemon",)
+    moments = sorted(luck.uniform(0, plan.day_s * 0.9) for _ in range(luck.randint(1, 6)))
+    return tuple(
+        Stop(at, luck.uniform(20, 180), luck.choice(kinds), luck.randrange(1, 200), luck.random() < 0.5)
+        for at in moments
+    )
 
 
 def _jumps(luck: Random, day_s: float) -> tuple[tuple[float, float], ...]:
