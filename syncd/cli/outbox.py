@@ -76,7 +76,7 @@ def approve(
 
     selection = _selection(change, resource, shop, everything=everything)
     done = perform(common(ctx).config, lambda house: outbox.approve(house, selection))
-    screen.say(f"{amount(len(done), 'change')} may leave")
+    screen.say(f"{amount(done, 'change')} may leave")
     screen.next_step("syncd push    (a daemon that runs does it by itself)")
 
 
@@ -94,7 +94,7 @@ def drop(
 
     selection = _selection(change, resource, shop, everything=everything)
     done = perform(common(ctx).config, lambda house: outbox.drop(house, selection))
-    screen.say(f"{amount(len(done), 'edit')} taken back")
+    screen.say(f"{amount(done, 'edit')} taken back")
 
 
 def _selection(change: int | None, resource: str, shop: str | None, *, everything: bool) -> "Selection":

@@ -55,13 +55,13 @@ class Weighed:
     key: str
 
 
-def claim(tx: MirrorTx, scope: Scope, touch: Touch, rules: PushRules, *, braked: bool) -> Claim:
-    """Turn the local edits of one row into a change, or settle its hints where there is nothing to send."""
+def claim(tx: MirrorTx, scope: Scope, touch: Touch, image: Images | None, rules: PushRules, *, braked: bool) -> Claim:
+    """Turn the local edits of one row into a change, or settle its hints where there is nothing to send. `image` is the
+    row as it was loaded in this transaction; None: somebody else holds it."""
     name, shop_id = scope.resource.name, scope.shop_id
     current = tx.outbox.of_row(shop_id, name, touch.row_id)
     if current is not None and (current.state in _UNDER_WAY or (current.verb is Verb.CREATE and current.key)):
         return Claim.WAITS
-    image = tx.mirror.load(shop_id, scope.resource, [touch.row_id]).get(touch.row_id)
     if image is None or _is_restless(scope, image, touch, rules):
         return Claim.WAITS
     if image.base is None and image.local is None and _clears(tx, scope, touch, rules) is Claim.WAITS:

@@ -92,6 +92,7 @@ class Noticer:
         second row with the same one is parked, and never pushed."""
         scope = self._hands.scope(resource)
         same = tx.local.rekeyed(scope.shop_id, resource, [touch.row_id for touch in touches], scope.at)
+        images = tx.mirror.load(scope.shop_id, resource, [touch.row_id for touch in touches])
         for touch in touches:
             if touch.row_id in same.doubles:
                 tx.local.settle(scope.shop_id, touch.seqs)
@@ -99,7 +100,7 @@ class Noticer:
             elif touch.row_id in same.later:
                 yield touch, Claim.WAITS
             else:
-                yield touch, claim(tx, scope, touch, self._hands.rules, braked=braked)
+                yield touch, claim(tx, scope, touch, images.get(touch.row_id), self._hands.rules, braked=braked)
 
     async def scan(self, names: Sequence[str] | None = None) -> None:
         """Compare mirror and base in full, in ranges, and leave hints for what no trigger saw. What the API cannot take

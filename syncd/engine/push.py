@@ -4,7 +4,7 @@ Before a write leaves, a line goes into the push journal of the state database: 
 that is settled, ready, or known to be in doubt, never lost and never created twice (design section 8).
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,18 +19,22 @@ from syncd.engine.sending import Sender
 from syncd.errors import LostAnswer, NotUnderstood, Rejected, RemoteDown, Retry, RowRefused, SyncdError
 from syncd.ports import MirrorTx
 
-_WAITING = 1000
 _BATCH = 50
 Look = Callable[[Resource], Awaitable[bool]]
 """A quick look at a resource, for creates in doubt; False where it could not be finished."""
+Discover = Callable[[Resource], Awaitable[Capabilities]]
+"""What the shop can do with a resource. Raises what the calls raise."""
+Claims = Callable[[], Awaitable[None]]
+"""Claims what was edited since it was asked last."""
 
 
 class Pusher:
     """Sends the changes of one shop. `look` pulls a resource by its cheapest feed."""
 
-    def __init__(self, hands: Hands, look: Look) -> None:
+    def __init__(self, hands: Hands, look: Look, discover: Discover) -> None:
         self._hands = hands
         self._look = look
+        self._discover = discover
         self._sender = Sender(hands)
         self._creator = Creator(hands)
 
@@ -51,15 +55,13 @@ class Pusher:
         now = self._hands.clock.now()
 
         def sort_out(tx: MirrorTx) -> list[int]:
-            changes = tx.outbox.all(shop_id)
-            for change in changes:
-                if change.state is ChangeState.SENDING:
-                    doubt = change.id in left and change.verb is Verb.CREATE and change.id not in keys
-                    state = ChangeState.IN_DOUBT if doubt else ChangeState.READY
-                    key = keys.get(change.id, change.key)
-                    due_at = self._settled_at(left.get(change.id), now)
-                    tx.outbox.save(shop_id, replace(change, key=key, state=state, due_at=due_at, attempts=0))
-            gone = left.keys() - {change.id for change in changes}
+            for change in tx.outbox.inside(shop_id, ChangeState.SENDING):
+                doubt = change.id in left and change.verb is Verb.CREATE and change.id not in keys
+                state = ChangeState.IN_DOUBT if doubt else ChangeState.READY
+                key = keys.get(change.id, change.key)
+                due_at = self._settled_at(left.get(change.id), now)
+                tx.outbox.save(shop_id, replace(change, key=key, state=state, due_at=due_at, attempts=0))
+            gone = left.keys() - tx.outbox.open(shop_id)
             return sorted(each for each in gone if _is_over(tx, shop_id, left[each]))
 
         for settled_id in await self._hands.disk.mirror.run(sort_out):
@@ -72,39 +74,42 @@ class Pusher:
         return max(now, min(line.sent_at, now) + timedelta(seconds=self._hands.foreign_call_s))
 
     async def push(
-        self,
-        capabilities: Mapping[str, Capabilities],
-        tally: Tally,
-        *,
-        only: frozenset[int] | None = None,
-        exactly: bool = False,
+        self, tally: Tally, claim: Claims | None = None, *, only: frozenset[int] | None = None, exactly: bool = False
     ) -> int:
         """Send what is ready and due; `only` restricts it to these changes, which leave `exactly` as they were claimed
-        or not at all. Returns how many were settled.
+        or not at all. `claim` is asked first, and again and again beside a long queue. Returns how many were settled.
 
         A fault puts its change off and is raised after the transaction that says so: GrantRevoked, Retry,
         ScopeMissing."""
-        settled = 0
+        settled, known, ways = 0, dict[str, Capabilities](), BULK
         self._sender.exactly = only if exactly and only is not None else frozenset()
         while not self._hands.drain.is_set():
-            ready = await self._next(only)
-            if not ready:
+            if claim is not None and ways is BULK:
+                await claim()
+            batch, ways = await self._next(only)
+            if not batch:
                 break
-            ways = BULK if len(ready) > self._hands.rules.bulk_from else URGENT
-            batch = ready[:_BATCH]
             for change in batch:
                 if self._hands.drain.is_set():
                     return settled
-                caps = self._hands.known(capabilities[change.resource], self._hands.resources[change.resource])
+                resource = self._hands.resources[change.resource]
+                if resource.name not in known:
+                    known[resource.name] = await self._discover(resource)
+                caps = self._hands.known(known[resource.name], resource)
                 settled += await self._work(change, caps, tally, ways)
         return settled
 
-    async def _next(self, only: frozenset[int] | None) -> list[Change]:
-        now, shop_id = self._hands.clock.now(), self._hands.shop.id
-        changes = await self._hands.disk.reader.run(lambda tx: tx.outbox.waiting(shop_id, _WAITING, now))
-        known = self._hands.resources
-        fitting = [each for each in changes if each.resource in known and (only is None or each.id in only)]
-        return _ordered(fitting, list(known))
+    async def _next(self, only: frozenset[int] | None) -> tuple[list[Change], Ways]:
+        """The changes whose turn it is, and how they go: of a long queue only a part is read at a time."""
+        now, shop_id, bulk_from = self._hands.clock.now(), self._hands.shop.id, self._hands.rules.bulk_from
+        names, most = list(self._hands.resources), max(_BATCH, bulk_from + 1) if only is None else None
+
+        def read(tx: MirrorTx) -> tuple[list[Change], Ways]:
+            turns = tx.outbox.turns(shop_id, names, now, most)
+            turns = [each for each in turns if only is None or each in only]
+            return tx.outbox.some(shop_id, turns[:_BATCH]), BULK if len(turns) > bulk_from else URGENT
+
+        return await self._hands.disk.reader.run(read)
 
     async def _work(self, change: Change, caps: Capabilities, tally: Tally, ways: Ways) -> bool:
         resource = self._hands.resources[change.resource]
@@ -179,12 +184,6 @@ class Pusher:
                 )
 
         await self._hands.disk.mirror.run(store)
-
-
-def _ordered(changes: Sequence[Change], names: Sequence[str]) -> list[Change]:
-    """Creates before the rest, in the order of resources (a customer before its order); then oldest first."""
-    depth = {name: place for place, name in enumerate(names)}
-    return sorted(changes, key=lambda c: (c.verb is not Verb.CREATE, depth[c.resource], c.claimed_at, c.id))
 
 
 def _is_over(tx: MirrorTx, shop_id: int, line: JournalLine) -> bool:

@@ -27,7 +27,7 @@ class PushWorker:
         self._hands = hands
         self._reader = reader
         self._noticer = Noticer(hands)
-        self._pusher = Pusher(hands, self._look)
+        self._pusher = Pusher(hands, self._look, self._capabilities)
         self._recovered: int | None = None  # the generation under which that was
 
     async def notice(self) -> dict[Claim, int]:
@@ -58,11 +58,14 @@ class PushWorker:
         fault: SyncdError | None = None
         try:
             await self._recover()
-            if only is None:
-                await self._noticer.catch_up()
+
+            async def claim() -> None:
                 counts = await self._noticer.notice()
                 tally.parked += counts[Claim.HELD]
-            tally.seen = await self._pusher.push(await self._capabilities(), tally, only=only, exactly=exactly)
+
+            if only is None:
+                await self._noticer.catch_up()
+            tally.seen = await self._pusher.push(tally, claim if only is None else None, only=only, exactly=exactly)
             outcome = Outcome.PARTIAL if tally.parked else Outcome.DONE
         except GrantRevoked:
             raise
@@ -110,9 +113,8 @@ class PushWorker:
             await self._pusher.recover()
             self._recovered = generation
 
-    async def _capabilities(self) -> dict[str, Capabilities]:
-        names = {change.resource for change in await self.waiting()}
-        return await self._reader.discover([each for name, each in self._hands.resources.items() if name in names])
+    async def _capabilities(self, resource: Resource) -> Capabilities:
+        return (await self._reader.discover([resource]))[resource.name]
 
     async def _look(self, resource: Resource) -> bool:
         runs = await self._reader.pull([resource], quick=True, job="push", anew=True)

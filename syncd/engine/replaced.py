@@ -4,7 +4,7 @@ Who is about to write such a record finds it there before he takes the missing r
 still wait to be noticed, and the row would be restored beside the new one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from syncd.domain.change import Change, ChangeState
@@ -32,15 +32,17 @@ def loaded(tx: MirrorTx, scope: Scope, lines: Sequence[Known]) -> tuple[list[Kno
     return followed, {row_id: image for row_id, image in images.items() if row_id not in same.later}
 
 
-def followed(tx: MirrorTx, scope: Scope, change: Change) -> Change:
+def followed(tx: MirrorTx, scope: Scope, change: Change, images: Mapping[int, Images] | None = None) -> Change:
     """A change with the row in which its record is now. One that is under way is about to be settled, so it is no
-    hindrance any more."""
+    hindrance any more. `images` are rows that were loaded in this transaction and are as they were."""
     if not change.key:
         return change
     line = tx.ledger.find(scope.shop_id, scope.resource.name, [change.key]).get(change.key)
     if line is None or line.row_id != change.row_id:
         return change if line is None else replace(change, row_id=line.row_id)
-    image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
+    image = (images or {}).get(change.row_id)
+    if image is None:
+        image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
     if image is None or image.local is not None or image.base is None:
         return change
     tx.outbox.save(scope.shop_id, replace(change, state=ChangeState.READY))

@@ -72,9 +72,11 @@ class Sender:
     def _prepare(self, tx: MirrorTx, scope: Scope, change: Change, seen: Seen) -> Change | None:
         """Reconcile with what was just read, and freeze what is left to send. None: nothing is, the change is
         closed."""
-        take(tx, scope, [seen])
-        change = followed(tx, scope, change)
-        image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
+        taken = take(tx, scope, [seen])
+        change = followed(tx, scope, change, taken.images)
+        image = taken.images.get(change.row_id)
+        if image is None:
+            image = tx.mirror.load(scope.shop_id, scope.resource, [change.row_id]).get(change.row_id)
         if image is None:
             raise Retry("the row is held by somebody else")
         weighed = weigh(tx, scope, image)

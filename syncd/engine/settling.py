@@ -26,8 +26,9 @@ def settle(tx: MirrorTx, scope: Scope, change: Change, before: Record, answer: R
     resource, name = scope.resource, scope.resource.name
     if change.verb is Verb.CREATE:
         tx.ledger.alone(scope.shop_id, name)
-    change = followed(tx, scope, change)
-    image = _held(tx, scope, change)
+    images = tx.mirror.load(scope.shop_id, resource, [change.row_id])
+    change = followed(tx, scope, change, images)
+    image = images.get(change.row_id) or _held(tx, scope, change)
     sent = own_part(resource, change.patch) if change.verb is Verb.CREATE else change.patch
     settlement = settled(
         resource,

@@ -4,8 +4,8 @@ An observation goes in only if nothing newer is known of its record; what differ
 that a pull never overwrites a local edit. The caller saves its cursor in the same transaction.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from syncd.domain.change import HistoryLine, Origin
@@ -28,6 +28,7 @@ class Taken:
     tally: Tally
     moved_under_stamp: tuple[str, ...] = ()  # changed although the stamp stood still
     changed: tuple[tuple[str, datetime | None], ...] = ()  # keys that changed, with their new stamps
+    images: Mapping[int, Images] = field(default_factory=dict)  # by row: those that were loaded and left as they are
 
     def with_(self, others: "Sequence[Taken]") -> "Taken":
         """All of it together."""
@@ -91,6 +92,7 @@ def _update(
     skipped: list[str] = []
     moved: list[str] = []
     changed: list[tuple[str, datetime | None]] = []
+    left: dict[int, Images] = {}
     for (each, _), line in zip(due, lines, strict=True):
         image = images.get(line.row_id)
         if image is None:
@@ -100,6 +102,8 @@ def _update(
         differs = decision.base_after != image.base
         if differs or decision.local_after != image.local:
             tx.mirror.write(scope.shop_id, scope.resource, image, decision.local_after, decision.base_after, scope.at)
+        else:
+            left[line.row_id] = image
         tally.conflicts += len(decision.conflicts)
         if differs:
             tally.updated += 1
@@ -109,7 +113,7 @@ def _update(
         else:
             tally.same += 1
         put.append(_noted(replace(line, gone_at=None, missed=0), each, scope.at))
-    return put, skipped, Taken(tally, tuple(moved), tuple(changed))
+    return put, skipped, Taken(tally, tuple(moved), tuple(changed), left)
 
 
 def _decided(tx: MirrorTx, scope: Scope, image: Images, key: str, seen: Sighting) -> Decision:

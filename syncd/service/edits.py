@@ -15,6 +15,8 @@ from syncd.ports import MirrorTx
 from syncd.service.words import amount
 
 _REFUSED: Final = 5
+_ASKING: Final = (ChangeState.HELD, ChangeState.PARKED)
+"""What waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,16 @@ class Edits:
 
 def edits(tx: MirrorTx, shop: Shop) -> Edits:
     """How the edits of a shop stand."""
-    changes, conflicts = tx.outbox.all(shop.id), tx.conflicts.open(shop.id)
+    conflicts, counts = tx.conflicts.open(shop.id), Counter[str]()
+    for (state, _), count in tx.outbox.count(shop.id).items():
+        counts[state.value] += count
+    firsts = {state: tx.outbox.inside(shop.id, state, 1) for state in _ASKING if counts[state.value]}
     return Edits(
         tx.local.count_touched(shop.id),
-        dict(sorted(Counter(change.state.value for change in changes).items())),
+        dict(sorted(counts.items())),
         len(conflicts),
         tuple(tx.outbox.turned(shop.id, _REFUSED)),
-        tuple(_needs(shop, changes, [each for each in conflicts if not each.choice])),
+        tuple(_needs(shop, counts, firsts, [each for each in conflicts if not each.choice])),
     )
 
 
@@ -84,18 +89,22 @@ def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _needs(shop: Shop, changes: list[Change], conflicts: list[OpenConflict]) -> list[Need]:
+def _needs(
+    shop: Shop,
+    counts: Mapping[str, int],
+    firsts: Mapping[ChangeState, list[Change]],
+    conflicts: list[OpenConflict],
+) -> list[Need]:
     needs = []
-    held = [change for change in changes if change.state is ChangeState.HELD]
-    parked = [change for change in changes if change.state is ChangeState.PARKED]
-    if held:
-        what = f"{amount(len(held), 'change')} held by the brake, first {name_of(held[0])}: {held[0].reason}"
+    for first in firsts.get(ChangeState.HELD, []):
+        count = amount(counts[ChangeState.HELD.value], "change")
+        what = f"{count} held by the brake, first {name_of(first)}: {first.reason}"
         needs.append(Need(what, f"syncd outbox approve --all --shop {shop.name}    (look first: syncd plan)"))
-    if parked:
-        what = f"{amount(len(parked), 'change')} parked, first {name_of(parked[0])}: {parked[0].reason}"
+    for first in firsts.get(ChangeState.PARKED, []):
+        what = f"{amount(counts[ChangeState.PARKED.value], 'change')} parked, first {name_of(first)}: {first.reason}"
         needs.append(Need(what, f"syncd outbox list {shop.name}"))
     if conflicts:
-        first = conflicts[0]
-        what = f"{amount(len(conflicts), 'conflict')}, first {name_of(first)} {first.path or '(the record)'}"
-        needs.append(Need(what, f"syncd conflict show {first.id}"))
+        asked = conflicts[0]
+        what = f"{amount(len(conflicts), 'conflict')}, first {name_of(asked)} {asked.path or '(the record)'}"
+        needs.append(Need(what, f"syncd conflict show {asked.id}"))
     return needs

@@ -134,7 +134,8 @@ def _weigh(
         resource = resources[touch.resource]
         scope = Scope(shop.id, resource, house.policies.get(resource.name, Policy()), now)
         before = tx.outbox.of_row(shop.id, resource.name, touch.row_id)
-        outcome = claim(tx, scope, touch, rules, braked=touch.resource in braked)
+        image = tx.mirror.load(shop.id, resource, [touch.row_id]).get(touch.row_id)
+        outcome = claim(tx, scope, touch, image, rules, braked=touch.resource in braked)
         change = tx.outbox.of_row(shop.id, resource.name, touch.row_id)
         if outcome is Claim.WAITS:
             seen.idle.append((touch, _idle(resource, before)))

@@ -54,13 +54,30 @@ async def listed(house: House, name: str | None = None) -> list[Line]:
     return found
 
 
-async def approve(house: House, selection: Selection) -> list[Line]:
-    """Let changes leave that the brake holds, or one that is parked. Raises UsageProblem where there is none."""
-    return await _each(house, selection, _approve)
+async def approve(house: House, selection: Selection) -> int:
+    """Let changes leave that the brake holds, or one that is parked; returns how many.
+
+    Raises UsageProblem where there is none."""
+    if selection.change_id is not None:
+        return len(await _each(house, selection, _approve))
+    _check(house, selection)
+    released = 0
+    for shop in await _shops(house, selection.shop):
+        while some := await house.disk.mirror.run(partial(_release, shop=shop, selection=selection)):
+            released += some
+    if not released:
+        raise _none(selection)
+    return released
 
 
-async def drop(house: House, selection: Selection) -> list[Line]:
-    """Take edits back: the mirror shows again what both sides agreed on. Raises UsageProblem where there is none."""
+def _release(tx: MirrorTx, shop: Shop, selection: Selection) -> int:
+    return tx.outbox.release(shop.id, selection.resource, _BATCH)
+
+
+async def drop(house: House, selection: Selection) -> int:
+    """Take edits back: the mirror shows again what both sides agreed on; returns how many.
+
+    Raises UsageProblem where there is none."""
 
     def take(tx: MirrorTx, shop: Shop, change: Change) -> Change:
         if change.state is ChangeState.SENDING:
@@ -72,7 +89,7 @@ async def drop(house: House, selection: Selection) -> list[Line]:
     dropped = await _each(house, selection, take)
     for line in dropped:
         await house.disk.state.run(partial(_forget, line=line))
-    return dropped
+    return len(dropped)
 
 
 def _forget(tx: StateTx, line: Line) -> None:
@@ -95,15 +112,23 @@ def _approve(tx: MirrorTx, shop: Shop, change: Change) -> Change:
     return ready
 
 
-async def _each(house: House, selection: Selection, deed: Deed) -> list[Line]:
+def _check(house: House, selection: Selection) -> None:
     if (selection.change_id is not None) == bool(selection.resource or selection.everything):
         raise UsageProblem("name one change, or --resource R, or --all", hint=_LIST)
     if selection.resource:
         jobs.wanted_resources(house, [selection.resource])
+
+
+def _none(selection: Selection) -> UsageProblem:
+    what = f"no change {selection.change_id}" if selection.change_id is not None else "nothing held"
+    return UsageProblem(f"there is {what}", hint=_LIST)
+
+
+async def _each(house: House, selection: Selection, deed: Deed) -> list[Line]:
+    _check(house, selection)
     chosen = [line for line in await listed(house, selection.shop) if _fits(selection, line.change)]
     if not chosen:
-        what = f"no change {selection.change_id}" if selection.change_id is not None else "nothing held"
-        raise UsageProblem(f"there is {what}", hint=_LIST)
+        raise _none(selection)
     done: list[Line] = []
     for start in range(0, len(chosen), _BATCH):
         batch = chosen[start : start + _BATCH]

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from syncd.domain.capability import Capabilities
 from syncd.domain.cursor import Cursor, Feed, Walk
@@ -25,6 +25,12 @@ _WALK = tuple(field.name for field in fields(Walk))
 _REST = tuple(field.name for field in fields(Cursor) if field.name != "walk")
 _PARKED = tuple(field.name for field in fields(Parked))
 _BRAKE = tuple(field.name for field in fields(Brake))
+#: For each page and each look: to build it costs more than to run it.
+_UNPARKED = delete(PARKED).where(
+    PARKED.c.shop_id == bindparam("of_shop"),
+    PARKED.c.resource == bindparam("of_resource"),
+    PARKED.c.key.in_(bindparam("keys", expanding=True)),
+)
 
 
 class Books:
@@ -109,8 +115,7 @@ class Books:
     def unpark(self, shop_id: int, resource: str, keys: Sequence[str]) -> None:
         """These records were taken after all."""
         if keys:
-            gone = delete(PARKED).where(PARKED.c.shop_id == shop_id, PARKED.c.resource == resource)
-            self._connection.execute(gone.where(PARKED.c.key.in_(list(keys))))
+            self._connection.execute(_UNPARKED, {"of_shop": shop_id, "of_resource": resource, "keys": list(keys)})
 
     def parked(self, shop_id: int) -> list[Parked]:
         """All that is parked of a shop."""

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from syncd.domain.change import OpenConflict
 from syncd.domain.decision import FieldConflict
 from syncd.domain.policy import Choice
 from syncd.store.plain import part_text
+from syncd.store.rows import by
 from syncd.store.schema import CONFLICTS
 
 _C = CONFLICTS.c
@@ -63,13 +64,15 @@ class Conflicts:
 
     def paths(self, shop_id: int, resource: str, row_id: int) -> frozenset[str]:
         """What waits for a person in a record."""
-        rows = select(_C.path).where(_of(shop_id, resource, row_id))
-        return frozenset(self._connection.execute(rows).scalars())
+        rows = by(CONFLICTS, "shop_id", "resource", "row_id", of=("path",))
+        record = {"shop_id": shop_id, "resource": resource, "row_id": row_id}
+        return frozenset(self._connection.execute(rows, record).scalars())
 
     def newest(self, shop_id: int, resource: str, row_id: int) -> datetime | None:
         """Since when the youngest conflict of a record is open; None where there is none."""
-        youngest = select(func.max(_C.since, type_=_C.since.type)).where(_of(shop_id, resource, row_id))
-        return self._connection.execute(youngest).scalar()
+        youngest = by(CONFLICTS, "shop_id", "resource", "row_id", of=("since",))
+        record = {"shop_id": shop_id, "resource": resource, "row_id": row_id}
+        return max(self._connection.execute(youngest, record).scalars(), default=None)
 
     def picks(self, shop_id: int, resource: str, row_id: int) -> dict[str, Choice]:
         """The choices made for a record and not carried out yet, by path."""

@@ -53,6 +53,10 @@ class Dialect(Hashable, Protocol):
         """Reserve row ids that are not in use, rising; never used before, unless people chose some by hand."""
         ...
 
+    def rows(self, connection: Connection, statement: str, parameters: Row) -> Sequence[Any]:
+        """The rows of a query. Raises what the driver raises."""
+        ...
+
     def cannot_read(self, error: Exception) -> bool:
         """Whether the driver says that it cannot turn a value that people stored into one of its own."""
         ...
@@ -96,6 +100,9 @@ class Sqlite:
         wanted = f"SELECT max(coalesce(({given}), 0), coalesce(({highest}), 0))"
         last = int(connection.exec_driver_sql(wanted, (table,)).scalar_one())
         return range(last + 1, last + 1 + count)
+
+    def rows(self, connection: Connection, statement: str, parameters: Row) -> Sequence[Any]:
+        return _cursor(connection).execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
 
     def cannot_read(self, error: Exception) -> bool:
         return "Could not decode to UTF-8" in str(error)
@@ -151,6 +158,10 @@ class Postgres:
             taken = {row[0] for row in connection.exec_driver_sql(there, (new,))}  # OVERRIDING SYSTEM VALUE
             free += [number for number in new if number not in taken]
         return sorted(free)
+
+    def rows(self, connection: Connection, statement: str, parameters: Row) -> Sequence[Any]:
+        with _cursor(connection) as cursor:
+            return cursor.execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
 
     def cannot_read(self, error: Exception) -> bool:
         return type(getattr(error, "orig", error)).__name__ == "DataError" and not _state(error)

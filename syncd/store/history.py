@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, delete, or_, select
 
 from syncd.domain.change import HistoryLine, Origin
 from syncd.domain.resource import Kind
@@ -16,6 +16,19 @@ from syncd.store.schema import HISTORY
 
 _H = HISTORY.c
 _COLUMNS = ("shop_id", "resource", "key", "row_id", "at", "origin", "path", "before", "after")
+
+
+def _of() -> Select[Any]:
+    """The lines of a record, the oldest first; those from before it had a key too."""
+    key: BindParameter[str] = bindparam("key")
+    record = (_H.shop_id == bindparam("shop"), _H.resource == bindparam("resource"))
+    rows_of_it = select(_H.row_id).where(*record, _H.key == key)
+    named = or_(_H.key == key, (_H.key == "") & _H.row_id.in_(rows_of_it))
+    return select(*(_H[name] for name in _COLUMNS[1:])).where(*record, named).order_by(_H.at, _H.seq)
+
+
+#: Asked before each write: to build it costs more than to run it.
+_OF = _of()
 
 
 class History:
@@ -38,11 +51,7 @@ class History:
 
     def of(self, shop_id: int, resource: str, key: str) -> list[HistoryLine]:
         """The lines of a record, the oldest first; those from before it had a key too."""
-        record = (_H.shop_id == shop_id, _H.resource == resource)
-        rows_of_it = select(_H.row_id).where(*record, _H.key == key)
-        named = or_(_H.key == key, (_H.key == "") & _H.row_id.in_(rows_of_it))
-        wanted = select(*(_H[name] for name in _COLUMNS[1:])).where(*record, named).order_by(_H.at, _H.seq)
-        return _lines(self._connection.execute(wanted))
+        return _lines(self._connection.execute(_OF, {"shop": shop_id, "resource": resource, "key": key}))
 
     def purge(self, shop_id: int, before: datetime) -> int:
         """Forget what is older; returns how many fields that was."""

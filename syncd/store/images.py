@@ -114,7 +114,7 @@ class Reading:
 
     def _rows(self, statement: str, parameters: Row) -> Sequence[Any]:
         try:
-            return self._connection.exec_driver_sql(statement, parameters).fetchall()
+            return self._dialect.rows(self._connection, statement, parameters)
         except Exception as error:
             if not self._dialect.cannot_read(error):
                 raise

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, select, text, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from syncd.domain.lease import NOBODY, Kind, Lease, Replica, moment, taken
@@ -27,6 +27,13 @@ _SESSIONS: Final = text(
 _L = LEASES.c
 _LEASE = tuple(field.name for field in fields(Lease))
 _REPLICA = tuple(field.name for field in fields(Replica))
+#: Asked in every transaction on the mirror: to build it costs more than to run it.
+_KEPT: Final = (
+    select(_L.shop_id)
+    .where(_L.shop_id == bindparam("of_shop"), _L.owner == bindparam("of_owner"))
+    .where(_L.generation == bindparam("of_generation"))
+    .with_for_update(key_share=True, read=True)
+)
 
 
 class Leases:
@@ -94,9 +101,8 @@ class Leases:
     def keeps(self, shop_id: int, owner: str, generation: int) -> bool:
         """The fence: whether a lease is still this owner's, of this generation; until the end of the transaction then
         nobody takes it over."""
-        same = (_L.shop_id == shop_id, _L.owner == owner, _L.generation == generation)
-        held = select(_L.shop_id).where(*same).with_for_update(key_share=True, read=True)
-        return self._connection.execute(held).first() is not None
+        lease = {"of_shop": shop_id, "of_owner": owner, "of_generation": generation}
+        return self._connection.execute(_KEPT, lease).first() is not None
 
     # --- sessions ------------------------------------------------------------------------------------------------
 

@@ -6,15 +6,16 @@ At most one open change per record; the index sees to it. Must not decide what m
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, or_, select, update
 
 from syncd.domain.change import Change, ChangeState, Turned, Verb
 from syncd.domain.decision import Refusal
 from syncd.domain.resources import BY_NAME
 from syncd.store.plain import part_text, patch_text, read_patch, read_record, record_text
-from syncd.store.rows import save
+from syncd.store.rows import by, save
 from syncd.store.schema import OUTBOX, REFUSALS, REFUSED_EDITS
 
 _O = OUTBOX.c
@@ -23,6 +24,11 @@ _TURNED = tuple(field.name for field in fields(Turned))
 _STATES = {state.value: state for state in ChangeState}
 #: Those that the daemon works on by itself, without a person.
 _MOVING = (ChangeState.READY.value, ChangeState.IN_DOUBT.value)
+_DUE = or_(_O.due_at.is_(None), _O.due_at <= bindparam("at"))
+#: Built once: to build such a statement costs more than to run it.
+_ITSELF = (_O.shop_id == bindparam("of_shop"), _O.id == bindparam("of_id"))
+_ADDED = OUTBOX.insert().returning(_O.id)
+_SAVED, _CLOSED = update(OUTBOX).where(*_ITSELF), delete(OUTBOX).where(*_ITSELF)
 
 
 class Outbox:
@@ -37,27 +43,38 @@ class Outbox:
         """Store a new change under the next number, which comes back in it."""
         row = _row(change) | {"shop_id": shop_id}
         del row["id"]
-        new = OUTBOX.insert().values(row).returning(_O.id)
-        return replace(change, id=self._connection.execute(new).scalar_one())
+        return replace(change, id=self._connection.execute(_ADDED, row).scalar_one())
 
     def save(self, shop_id: int, change: Change) -> None:
         """Write a known change anew; one that was closed meanwhile stays closed."""
-        known = update(OUTBOX).where(_O.shop_id == shop_id, _O.id == change.id)
-        self._connection.execute(known.values(_row(change)))
+        self._connection.execute(_SAVED, _row(change) | {"of_shop": shop_id, "of_id": change.id})
 
     def close(self, shop_id: int, change_id: int) -> None:
         """The change is settled or dropped: its row goes."""
-        self._connection.execute(delete(OUTBOX).where(_O.shop_id == shop_id, _O.id == change_id))
+        self._connection.execute(_CLOSED, {"of_shop": shop_id, "of_id": change_id})
 
     def of_row(self, shop_id: int, resource: str, row_id: int) -> Change | None:
         """The open change of a record."""
-        found = self._read(shop_id, _O.resource == resource, _O.row_id == row_id)
-        return found[0] if found else None
+        record = by(OUTBOX, "shop_id", "resource", "row_id", of=_COLUMNS)
+        place = {"shop_id": shop_id, "resource": resource, "row_id": row_id}
+        found = self._connection.execute(record, place).mappings().first()
+        return None if found is None else _change(found)
 
     def waiting(self, shop_id: int, limit: int, at: datetime) -> list[Change]:
         """Those that are ready or in doubt, and due; the oldest first."""
         due = or_(_O.due_at.is_(None), _O.due_at <= at)
         return self._read(shop_id, _O.state.in_(_MOVING), due, limit=limit)
+
+    def turns(self, shop_id: int, names: Sequence[str], at: datetime, limit: int | None) -> list[int]:
+        """The numbers of those, up to `limit`, in the order in which they leave: creates before the rest, then in the
+        order of these resources (of others there are none), then the oldest first."""
+        wanted = {"shop": shop_id, "at": at} | ({} if limit is None else {"most": limit})
+        return list(self._connection.execute(_turns(tuple(names), limited=limit is not None), wanted).scalars())
+
+    def some(self, shop_id: int, numbers: Sequence[int]) -> list[Change]:
+        """These changes, in this order, without those that are closed."""
+        found = {each.id: each for each in self._read(shop_id, _O.id.in_(numbers))}
+        return [found[number] for number in numbers if number in found]
 
     def hasten(self, shop_id: int, by: datetime) -> None:
         """What was put off longer is due at `by`."""
@@ -66,6 +83,38 @@ class Outbox:
     def all(self, shop_id: int) -> list[Change]:
         """Every open change, the oldest first."""
         return self._read(shop_id)
+
+    def open(self, shop_id: int) -> frozenset[int]:
+        """The numbers of every open change."""
+        return frozenset(self._connection.execute(select(_O.id).where(_O.shop_id == shop_id)).scalars())
+
+    def count(self, shop_id: int) -> dict[tuple[ChangeState, str], int]:
+        """How many changes there are in each state, by resource."""
+        counted = select(_O.state, _O.resource, func.count()).where(_O.shop_id == shop_id)
+        counts: dict[tuple[ChangeState, str], int] = {}
+        for state, resource, count in self._connection.execute(
+            counted.group_by(_O.state, _O.resource).order_by(_O.state, _O.resource)
+        ):
+            place = (_STATES.get(state, ChangeState.PARKED), resource)
+            counts[place] = counts.get(place, 0) + count
+        return counts
+
+    def inside(self, shop_id: int, state: ChangeState, limit: int | None = None) -> list[Change]:
+        """Up to `limit` changes in a state, the oldest first."""
+        there = _O.state == state.value
+        if state is ChangeState.PARKED:
+            there = or_(there, _O.state.not_in(list(_STATES)))
+        return self._read(shop_id, there, limit=limit)
+
+    def release(self, shop_id: int, resource: str, limit: int) -> int:
+        """Up to `limit` of what the brake holds, of one resource or (no name) of all, is ready; returns how many."""
+        held = [_O.shop_id == shop_id, _O.state == ChangeState.HELD.value]
+        if resource:
+            held.append(_O.resource == resource)
+        some = select(_O.id).where(*held).order_by(_O.id).limit(limit)
+        fresh = {"state": ChangeState.READY.value, "reason": "", "attempts": 0, "due_at": None}
+        released = update(OUTBOX).where(_O.id.in_(some), *held).values(fresh)
+        return self._connection.execute(released).rowcount
 
     def creates(self, shop_id: int, resource: str) -> list[Change]:
         """Records of a resource that wait for the shop to know them, in whatever state; the oldest first."""
@@ -85,13 +134,9 @@ class Outbox:
 
     def was_refused(self, shop_id: int, resource: str, row_id: int, digest: str) -> str | None:
         """Why the shop turned this very change down, None where it did not."""
-        known = select(REFUSALS.c.reason).where(
-            REFUSALS.c.shop_id == shop_id,
-            REFUSALS.c.resource == resource,
-            REFUSALS.c.row_id == row_id,
-            REFUSALS.c.digest == digest,
-        )
-        return self._connection.execute(known).scalar()
+        known = by(REFUSALS, "shop_id", "resource", "row_id", "digest", of=("reason",))
+        place = {"shop_id": shop_id, "resource": resource, "row_id": row_id, "digest": digest}
+        return self._connection.execute(known, place).scalar()
 
     def turn_down(
         self, shop_id: int, resource: str, key: str, row_id: int, refusals: Sequence[Refusal], at: datetime
@@ -115,6 +160,16 @@ class Outbox:
         return [
             Turned(*row) for row in self._connection.execute(wanted.order_by(t.at.desc(), t.seq.desc()).limit(limit))
         ]
+
+
+@cache
+def _turns(names: tuple[str, ...], *, limited: bool) -> Select[Any]:
+    """What may leave now, in its order."""
+    moving = (_O.shop_id == bindparam("shop"), _O.state.in_(_MOVING), _DUE, _O.resource.in_(names))
+    is_create = case((_O.verb == Verb.CREATE.value, 0), else_=1)
+    depth = case({name: place for place, name in enumerate(names)}, value=_O.resource)
+    wanted = select(_O.id).where(*moving).order_by(is_create, depth, _O.claimed_at, _O.id)
+    return wanted.limit(bindparam("most")) if limited else wanted
 
 
 def _row(change: Change) -> dict[str, Any]:

@@ -7,7 +7,7 @@ a password is sealed.
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from syncd.domain.change import JournalLine, Verb
 from syncd.store.rows import save
@@ -15,6 +15,16 @@ from syncd.store.schema import PASSWORDS, PUSHES
 
 _P = PUSHES.c
 _LINE = tuple(field.name for field in fields(JournalLine))
+_CHANGE = (_P.shop_id == bindparam("of_shop"), _P.change_id == bindparam("of_change"))
+_ITSELF = (
+    *_CHANGE,
+    _P.step == bindparam("of_step"),
+    _P.digest == bindparam("of_digest"),
+    _P.generation == bindparam("of_generation"),
+)
+#: For each write that leaves: to build them costs more than to run them.
+_ADDED, _ANSWERED = PUSHES.insert(), update(PUSHES).where(*_ITSELF)
+_WITHDRAWN, _ENDED = delete(PUSHES).where(*_ITSELF), delete(PUSHES).where(*_CHANGE)
 
 
 class Pushes:
@@ -25,20 +35,20 @@ class Pushes:
 
     def begin(self, shop_id: int, line: JournalLine) -> None:
         """A write is about to leave. The same one, sent again under the same lease, has one line."""
-        self._connection.execute(delete(PUSHES).where(*_of(shop_id, line)))
-        self._connection.execute(PUSHES.insert().values(_row(line) | {"shop_id": shop_id}))
+        self.withdraw(shop_id, line)
+        self._connection.execute(_ADDED, _row(line) | {"shop_id": shop_id})
 
     def answered(self, shop_id: int, line: JournalLine) -> None:
         """Its answer came."""
-        self._connection.execute(update(PUSHES).where(*_of(shop_id, line)).values(_row(line)))
+        self._connection.execute(_ANSWERED, _row(line) | _names(shop_id, line))
 
     def withdraw(self, shop_id: int, line: JournalLine) -> None:
         """It did not leave after all."""
-        self._connection.execute(delete(PUSHES).where(*_of(shop_id, line)))
+        self._connection.execute(_WITHDRAWN, _names(shop_id, line))
 
     def end(self, shop_id: int, change_id: int) -> None:
         """The change is settled: its lines go."""
-        self._connection.execute(delete(PUSHES).where(_P.shop_id == shop_id, _P.change_id == change_id))
+        self._connection.execute(_ENDED, {"of_shop": shop_id, "of_change": change_id})
 
     def open(self, shop_id: int) -> list[JournalLine]:
         """The lines of all changes that are not settled, in the order in which they left."""
@@ -60,16 +70,16 @@ class Pushes:
         self._connection.execute(gone)
 
 
-def _of(shop_id: int, line: JournalLine) -> tuple[Any, ...]:
+def _names(shop_id: int, line: JournalLine) -> dict[str, Any]:
     """One step of one change, sent under one lease: whoever was stopped and continued touches no line of another's.
     Numbers of changes may come again in a mirror that was restored: hence the digest."""
-    same = (
-        _P.change_id == line.change_id,
-        _P.step == line.step,
-        _P.digest == line.digest,
-        _P.generation == line.generation,
-    )
-    return (_P.shop_id == shop_id, *same)
+    return {
+        "of_shop": shop_id,
+        "of_change": line.change_id,
+        "of_step": line.step,
+        "of_digest": line.digest,
+        "of_generation": line.generation,
+    }
 
 
 def _row(line: JournalLine) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Sheet:
             (place, dialect.encode[field.kind]) for place, field in enumerate(fields) if field.kind in dialect.encode
         ]
         self._decode = [*((field.name, DECODE[field.kind]) for field in fields), ("extra", as_object)]
+        self._selects: dict[tuple[object, ...], str] = {}
 
     def pack(self, fields: Mapping[str, Value], extra: Mapping[str, Json]) -> Row:
         """The values of a row, without its lead; missing fields are NULL."""
@@ -70,6 +71,12 @@ class Sheet:
 
     def select(self, table: str, by: str, *, more: tuple[str, ...] = (), hold: bool = False) -> str:
         """Lead, fields and `more` of the rows whose column `by` is among those listed; children in their order."""
+        wanted = (table, by, more, hold)
+        if wanted not in self._selects:
+            self._selects[wanted] = self._select(table, by, more, hold=hold)
+        return self._selects[wanted]
+
+    def _select(self, table: str, by: str, more: tuple[str, ...], *, hold: bool) -> str:
         columns = [self._dialect.plain(f'"{name}"', self._kinds.get(name, Kind.INT)) for name in self.columns]
         order = "parent_row_id, ordinal IS NULL, ordinal, row_id" if "ordinal" in self.lead else "row_id"
         return (

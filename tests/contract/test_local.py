@@ -148,6 +148,17 @@ def test_a_scan_does_not_hint_twice(store: Store) -> None:
     assert store.ask("SELECT count(*) FROM sync_hints") == [(len(first),)]
 
 
+def test_a_scan_passes_over_what_is_still_to_leave(store: Store) -> None:
+    """It is compared before it leaves; what is parked is not, so an edit of it that no trigger saw is found here."""
+    states = [ChangeState.HELD, ChangeState.READY, ChangeState.PARKED, ChangeState.SENDING]
+    rows = put(store, *range(1, len(states) + 1))
+    store.people("UPDATE orders SET notes = 'edited'")
+    for row_id, state in zip(rows, states, strict=True):
+        change = Change(0, "orders", row_id, "", Verb.UPDATE, state, Patch(), None, None, f"d{row_id}", AT)
+        store.write(lambda tx, c=change: tx.outbox.add(1, c))
+    assert scanned(store) == rows[2:]
+
+
 def test_a_scan_passes_over_tombstones_and_finds_edits_of_them(store: Store) -> None:
     buried, cleared, edited, revived, marked = put(store, 1, 2, 3, 4, 5)
     gone = [Known(str(n), row_id, 1, gone_at=AT) for n, row_id in enumerate((buried, cleared, edited, revived), 1)]

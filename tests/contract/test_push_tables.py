@@ -131,6 +131,82 @@ def test_what_waits_is_what_the_daemon_can_go_on_with(store: Store) -> None:
     assert [c.row_id for c in store.read(lambda tx: tx.outbox.all(1))] == list(range(len(ChangeState)))[::-1]
 
 
+def test_changes_take_turns(store: Store) -> None:
+    """Creates first, then by the order of resources, then the oldest; what is put off waits."""
+    kinds = [
+        ("orders", Verb.UPDATE, 0, {}),
+        ("products", Verb.UPDATE, 2, {"state": ChangeState.IN_DOUBT}),
+        ("products", Verb.UPDATE, 1, {}),
+        ("products", Verb.UPDATE, 0, {"due_at": LATER}),
+        ("products", Verb.UPDATE, 0, {"state": ChangeState.HELD}),
+        ("categories", Verb.UPDATE, 0, {}),
+        ("orders", Verb.CREATE, 9, {}),
+        ("products", Verb.CREATE, 9, {}),
+    ]
+    numbers = []
+    for row_id, (resource, verb, minutes, rest) in enumerate(kinds):
+        claimed_at = AT + timedelta(minutes=minutes)
+        more = {"resource": resource, "patch": Patch(), "frozen": None, "base": None, **rest}
+        change = replace(CHANGE, row_id=row_id, verb=verb, claimed_at=claimed_at, **more)
+        numbers.append(store.write(lambda tx, c=change: tx.outbox.add(1, c)).id)
+
+    def turns(at: object, limit: int | None = None) -> list[int]:
+        names = ["products", "orders"]
+        found = store.read(lambda tx: tx.outbox.turns(1, names, at, limit))  # type: ignore[arg-type]
+        return [numbers.index(number) for number in found]
+
+    assert turns(AT) == [7, 6, 2, 1, 0]
+    assert turns(LATER) == [7, 6, 3, 2, 1, 0]
+    assert turns(LATER, 2) == [7, 6]
+    assert store.read(lambda tx: tx.outbox.turns(2, ["products"], LATER, None)) == []
+    store.write(lambda tx: tx.outbox.close(1, numbers[2]))
+    some = store.read(lambda tx: tx.outbox.some(1, [numbers[7], numbers[2], numbers[0]]))
+    assert [each.id for each in some] == [numbers[7], numbers[0]]
+    assert store.read(lambda tx: tx.outbox.open(1)) == frozenset(numbers) - {numbers[2]}
+    assert store.read(lambda tx: tx.outbox.some(2, numbers)) == []
+
+
+def test_changes_are_counted_and_shown_by_state(store: Store) -> None:
+    states = [ChangeState.HELD, ChangeState.HELD, ChangeState.PARKED, ChangeState.SENDING]
+    for row_id, state in enumerate(states):
+        change = replace(CHANGE, row_id=row_id, state=state)
+        store.write(lambda tx, c=change: tx.outbox.add(1, c))
+    store.write(lambda tx: tx.outbox.add(1, replace(CHANGE, resource="orders", patch=Patch(), state=ChangeState.HELD)))
+    store.people("UPDATE sync_outbox SET state = 'what people write here' WHERE row_id = 3")
+    assert store.read(lambda tx: tx.outbox.count(1)) == {
+        (ChangeState.HELD, "orders"): 1,
+        (ChangeState.HELD, "products"): 2,
+        (ChangeState.PARKED, "products"): 2,
+    }
+    held = store.read(lambda tx: tx.outbox.inside(1, ChangeState.HELD, 2))
+    assert [(each.resource, each.row_id) for each in held] == [("products", 0), ("products", 1)]
+    parked = store.read(lambda tx: tx.outbox.inside(1, ChangeState.PARKED))
+    assert [each.row_id for each in parked] == [2, 3]
+    assert store.read(lambda tx: tx.outbox.count(2)) == {}
+
+
+def test_what_the_brake_holds_is_released_in_parts(store: Store) -> None:
+    for row_id, state in enumerate([ChangeState.HELD, ChangeState.HELD, ChangeState.HELD, ChangeState.PARKED]):
+        held = replace(CHANGE, row_id=row_id, state=state, reason="many", attempts=2, due_at=LATER)
+        store.write(lambda tx, c=held: tx.outbox.add(1, c))
+    store.write(lambda tx: tx.outbox.add(2, replace(CHANGE, state=ChangeState.HELD)))
+
+    def release(resource: str, limit: int) -> int:
+        return store.write(lambda tx: tx.outbox.release(1, resource, limit))
+
+    assert release("orders", 9) == 0
+    assert release("products", 2) == 2
+    assert [c.state for c in store.read(lambda tx: tx.outbox.all(1))] == [
+        *(ChangeState.READY, ChangeState.READY),
+        *(ChangeState.HELD, ChangeState.PARKED),
+    ]
+    first = store.read(lambda tx: tx.outbox.of_row(1, "products", 0))
+    assert first is not None
+    assert (first.reason, first.attempts, first.due_at) == ("", 0, None)
+    assert (release("", 9), release("", 9)) == (1, 0)
+    assert store.read(lambda tx: tx.outbox.count(2)) == {(ChangeState.HELD, "products"): 1}
+
+
 def test_creates_of_a_resource(store: Store) -> None:
     create = replace(CHANGE, verb=Verb.CREATE, key="", base=None, state=ChangeState.PARKED)
     store.write(lambda tx: tx.outbox.add(1, replace(create, row_id=8)))

@@ -117,13 +117,12 @@ class ShopView:
 async def view(house: House, shot: Snapshot, shop: Shop) -> ShopView:
     """Read what the snapshot does not have: single conflicts, changes, records, runs. Raises Retry."""
     personal = house.loaded.settings.web.personal
-    disputes, changes, parked, brakes, refused, touched = await house.disk.reader.run(
+    disputes, outbox, parked, brakes, refused, touched = await house.disk.reader.run(
         partial(_mirror_side, shop=shop, personal=personal)
     )
     runs = await house.disk.state_reader.run(partial(_runs, shop=shop))
     bucket, rules = shot.bucket(shop), house.budget_rules
     leak = bucket.leak if bucket else rules.leak
-    held = [change for change in changes if change.state is ChangeState.HELD]
     tokens = shot.state.tokens.get(shop.id)
     resources = shot.resources[shop.id]
     return ShopView(
@@ -138,11 +137,11 @@ async def view(house: House, shot: Snapshot, shop: Shop) -> ShopView:
         brakes=tuple(brake for brake in brakes if not brake.approved),
         disputes=tuple(disputes[:CONFLICTS_MAX]),
         disputes_all=len(disputes),
-        held=tuple(held[:CHANGES_MAX]),
-        held_all=len(held),
-        held_resources=_counted(held),
-        stuck=tuple([change for change in changes if change.state is ChangeState.PARKED][:CHANGES_MAX]),
-        moving=tuple(_moving(changes)),
+        held=outbox.held,
+        held_all=sum(outbox.of(ChangeState.HELD).values()),
+        held_resources=outbox.of(ChangeState.HELD),
+        stuck=outbox.stuck,
+        moving=tuple(_moving(outbox)),
         touched=touched,
         broken=tuple(parked[:CHANGES_MAX]),
         refused=tuple(refused),
@@ -152,12 +151,30 @@ async def view(house: House, shot: Snapshot, shop: Shop) -> ShopView:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Outbox:
+    """The outbox as far as the page shows it: how many changes in each state, by resource, and the first that wait for
+    a person."""
+
+    counts: Mapping[tuple[ChangeState, str], int]
+    held: tuple[Change, ...]
+    stuck: tuple[Change, ...]
+
+    def of(self, state: ChangeState) -> Mapping[str, int]:
+        """How many changes are in a state, by resource."""
+        return {resource: count for (each, resource), count in self.counts.items() if each is state}
+
+
 def _mirror_side(
     tx: MirrorTx, shop: Shop, personal: bool
-) -> tuple[list[Dispute], list[Change], list[Parked], list[Brake], list[Turned], int]:
+) -> tuple[list[Dispute], _Outbox, list[Parked], list[Brake], list[Turned], int]:
     return (
         [_dispute(each, personal=personal) for each in tx.conflicts.open(shop.id)],
-        tx.outbox.all(shop.id),
+        _Outbox(
+            tx.outbox.count(shop.id),
+            tuple(tx.outbox.inside(shop.id, ChangeState.HELD, CHANGES_MAX)),
+            tuple(tx.outbox.inside(shop.id, ChangeState.PARKED, CHANGES_MAX)),
+        ),
         tx.books.parked(shop.id),
         tx.books.brakes(shop.id),
         tx.outbox.turned(shop.id, CHANGES_MAX),
@@ -183,16 +200,9 @@ def _dispute(each: OpenConflict, *, personal: bool) -> Dispute:
     )
 
 
-def _counted(changes: list[Change]) -> Mapping[str, int]:
-    counts: dict[str, int] = {}
-    for change in changes:
-        counts[change.resource] = counts.get(change.resource, 0) + 1
-    return counts
-
-
-def _moving(changes: list[Change]) -> Iterator[tuple[str, int]]:
+def _moving(outbox: _Outbox) -> Iterator[tuple[str, int]]:
     for state, words in _STATES.items():
-        if count := sum(change.state is state for change in changes):
+        if count := sum(outbox.of(state).values()):
             yield words, count
 
 
