@@ -27,17 +27,18 @@ class TokenRules:
     """The numbers of the vault. All times in seconds.
 
     `ahead_s` how long before its expiry a token is renewed, `idle_s` the age at which an unused pair is.
-    `exchange_s` is the longest time that an exchange can take: no interrupted one is tried again before. `again_s`
-    is the pause after a renewal that failed while the old token still works, `doubt_s` within which a token that
-    the shop refuses right after issuing it is not renewed again. Clocks of two machines may differ by `skew_s`.
-    `store_tries` is how often storing a spilled pair is tried. Whoever stops waits `leave_s` for an exchange that comes
-    to its end without us.
+    `exchange_s` is the longest time that an exchange can take: no interrupted one is tried again before. After a
+    renewal that failed nobody asks again for `again_s`, twice as long after each further failure, up to `again_max_s`.
+    Within `doubt_s` a token that the shop refuses right after issuing it is not renewed again. Clocks of two machines
+    may differ by `skew_s`. `store_tries` is how often storing a spilled pair is tried. Whoever stops waits `leave_s`
+    for an exchange that comes to its end without us.
     """
 
     ahead_s: float = 300.0
     idle_s: float = 86_400.0
     exchange_s: float = 60.0
     again_s: float = 15.0
+    again_max_s: float = 240.0
     doubt_s: float = 60.0
     skew_s: float = 120.0
     leave_s: float = 5.0

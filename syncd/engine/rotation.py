@@ -14,17 +14,15 @@ from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
 from syncd.domain.token import SealedTokens, TokenPhase, TokenSet, is_same_home
 from syncd.engine.pairs import Pairs, TokenRules, Vault
+from syncd.engine.respite import is_unspent
 from syncd.engine.vault_transactions import begin, bury, withdraw
 from syncd.errors import (
     DatabaseBusy,
     DiskProblem,
     GrantRevoked,
     LostAnswer,
-    NotUnderstood,
-    RemoteDown,
     SchemaProblem,
     SyncdError,
-    Throttled,
 )
 from syncd.ports import Clock, Dice, Log, StateTx
 from syncd.ports.teller import Fetched, Order
@@ -169,7 +167,7 @@ class Rotation:
             reason = f"{after}the shop refuses the refresh token of {self._shop.name}"
             raise await self._buried(intent, reason) from error
         except SyncdError as error:
-            if _is_unspent(error):
+            if is_unspent(error):
                 await self._withdrawn(intent)
             elif intent.replayed:
                 reason = "the exchange of its token was interrupted twice, and the outcome is unknown"
@@ -191,9 +189,3 @@ class Rotation:
 
 def _database_s(tx: StateTx) -> float:
     return tx.now()
-
-
-def _is_unspent(error: SyncdError) -> bool:
-    """Whether the shop cannot have spent the token: nothing arrived, or it turned the request away as a whole."""
-    turned_away = isinstance(error, NotUnderstood) and 400 <= error.status < 500
-    return turned_away or isinstance(error, RemoteDown | Throttled)

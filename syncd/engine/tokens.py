@@ -14,6 +14,7 @@ from syncd.domain.secret import Secret
 from syncd.domain.shop import Shop
 from syncd.domain.token import TokenSet
 from syncd.engine.pairs import TokenRules, Vault
+from syncd.engine.respite import Respite
 from syncd.engine.rotation import Rotation
 from syncd.engine.vault_transactions import TokenHealth, health, load
 from syncd.errors import NeedsPerson, NotUnderstood, RemoteDown, Retry
@@ -49,13 +50,13 @@ class ShopTokens:
         self._rotation = Rotation(shop, vault, clock=clock, dice=dice, log=log, rules=self._rules)
         self._flight: asyncio.Task[TokenSet] | None = None
         self._held: _Held | None = None
-        self._again_s = 0.0
+        self._respite = Respite(clock, dice, self._rules)
         self._doubted = (0, 0.0)
 
     async def access(self, stale: Secret | None = None) -> Secret:
         """Return an access token that should work. `stale` is one that the shop just refused: it is renewed.
 
-        A renewal that fails for now is put off as long as the old token still works.
+        A renewal that fails for now is put off; as long as the old token still works, that one is returned.
 
         Raises:
             GrantRevoked: a person must authorise the shop again.
@@ -66,25 +67,28 @@ class ShopTokens:
         held = self._held
         works = held is not None and self._lasts(held, 0.0) and held.tokens.access != stale
         if held is not None and works:
-            if self._lasts(held, self._ahead_s(held.tokens)) or self._clock.monotonic() < self._again_s:
+            if self._lasts(held, self._ahead_s(held.tokens)) or self._respite.lasts:
                 return held.tokens.access
         elif held is not None:
             self._refuse_to_race(held.tokens, stale)
+        if not works and (problem := self._respite.problem()) is not None:
+            stored = await self._rotation.peek()
+            if stored is None or not self._is_good(stored, stale):  # else another process had more luck
+                raise problem
         try:
             tokens = await self._renewed(lambda pair: self._is_good(pair, stale), patient=not works)
         except Retry as error:
             if held is None or not works:
                 raise
             self._log.warning("vault.put_off", shop=self._shop.name, reason=error.message)
-            pause_s = self._rules.again_s if error.after_s is None else error.after_s
-            self._again_s = self._clock.monotonic() + pause_s
             return held.tokens.access
         if stale is not None:
             self._doubted = (tokens.generation, self._clock.monotonic())
         return tokens.access
 
     async def refresh(self, *, adopt: bool = False) -> None:
-        """Renew the pair now, however young it is; `adopt` also another installation's. Raises as `access` does."""
+        """Renew the pair now, however young it is and whatever failed a moment ago: a person waits. `adopt` also
+        another installation's. Raises as `access` does."""
         stored = await self._rotation.peek()
         generation = 0 if stored is None else stored.generation
         await self._renewed(lambda pair: pair.generation > generation, patient=True, adopt=adopt)
@@ -107,6 +111,7 @@ class ShopTokens:
         if self._flight is not None and not self._flight.done():
             await asyncio.wait([self._flight])
         self._hold(await asyncio.shield(self._started(self._rotation.first(code))))
+        self._respite.end()
 
     async def inspect(self) -> Inspected:
         """Ask the shop what the grant covers. Raises Retry, NotUnderstood, GrantRevoked."""
@@ -152,11 +157,21 @@ class ShopTokens:
             flight = self._flight
             is_mine = flight is None or flight.done()
             if flight is None or is_mine:
-                flight = self._started(self._rotation.renewed(is_good, patient=patient, adopt=adopt))
+                flight = self._started(self._tried(is_good, patient=patient, adopt=adopt))
             tokens = await asyncio.shield(flight)
             if is_mine or is_good(tokens):  # else it was begun by somebody whom an older pair satisfied
                 self._hold(tokens)
                 return tokens
+
+    async def _tried(self, is_good: Callable[[TokenSet], bool], *, patient: bool, adopt: bool) -> TokenSet:
+        """One renewal, for however many wait for it: its failure is one failure."""
+        try:
+            tokens = await self._rotation.renewed(is_good, patient=patient, adopt=adopt)
+        except (Retry, NotUnderstood) as problem:
+            self._respite.begin(problem)
+            raise
+        self._respite.end()
+        return tokens
 
     def _started(self, renewal: Coroutine[Any, Any, TokenSet]) -> asyncio.Task[TokenSet]:
         """Run it as a task of its own, which a cancelled caller leaves running; `close` waits for it."""

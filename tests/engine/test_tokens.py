@@ -240,7 +240,88 @@ def test_a_token_that_was_not_spent_is_as_good_as_before(at: Desk, error: Except
         with pytest.raises(type(error)):
             await tokens.access()
         assert await at.phase() is TokenPhase.READY
+        await at.pass_time(RULES.again_s)
         assert await tokens.access() != old
+        assert server.reused == []
+
+    simulate(scene)
+
+
+HOUR_S = 3600.0
+
+
+@pytest.mark.parametrize(
+    "error", [RemoteDown("no connection"), Throttled("429"), NotUnderstood("not that form", status=404)]
+)
+def test_an_endpoint_that_is_away_is_asked_less_and_less(here: Desk, error: Exception) -> None:
+    async def scene() -> None:
+        server = here.server()
+        tokens = await here.authorised(server)
+        await here.pass_time(1900)
+        server.faults = [error] * 1000
+        asked, began_s = len(server.asked), here.clock.monotonic()
+        while here.clock.monotonic() < began_s + HOUR_S:  # as calls come: several at once, every few seconds
+            outcomes = await asyncio.gather(*(tokens.access() for _ in range(3)), return_exceptions=True)
+            assert {type(each) for each in outcomes} == {type(error)}
+            await here.pass_time(2)
+        assert 15 <= len(server.asked) - asked <= 48
+        server.faults = []
+        back_s = here.clock.monotonic()
+        while True:
+            try:
+                await tokens.access()
+                break
+            except type(error) as problem:
+                left_s = getattr(problem, "after_s", 5.0)
+                assert left_s <= RULES.again_max_s
+                await here.pass_time(left_s)
+        assert here.clock.monotonic() <= back_s + RULES.again_max_s + 5
+        assert server.reused == []
+        await here.pass_time(1900)
+        server.faults = [error]
+        with pytest.raises(type(error)):
+            await tokens.access()
+        await here.pass_time(RULES.again_s)  # after a success the waits begin anew
+        await tokens.access()
+
+    simulate(scene)
+
+
+def test_an_endpoint_that_names_a_moment_is_not_asked_before(here: Desk) -> None:
+    async def scene() -> None:
+        server = here.server()
+        tokens = await here.authorised(server)
+        await here.pass_time(1900)
+        server.faults = [RemoteDown("503", after_s=1000.0)]
+        asked = len(server.asked)
+        for passed_s in (0, 500, 490):
+            await here.pass_time(passed_s)
+            with pytest.raises(RemoteDown):
+                await tokens.access()
+        assert len(server.asked) == asked + 1
+        await here.pass_time(10 + RULES.again_s)
+        await tokens.access()
+
+    simulate(scene)
+
+
+@pytest.mark.parametrize("how", ["refreshed", "authorised", "in another process"])
+def test_a_person_need_not_wait_for_an_endpoint_that_failed(here: Desk, how: str) -> None:
+    async def scene() -> None:
+        server = here.server()
+        tokens = await here.authorised(server)
+        await here.pass_time(1900)
+        server.faults = [RemoteDown("503", after_s=1000.0)]
+        with pytest.raises(RemoteDown):
+            await tokens.access()
+        match how:
+            case "refreshed":
+                await tokens.refresh()
+            case "authorised":
+                await tokens.first_exchange(server.consent())
+            case _:
+                await here.process(server).refresh()
+        assert server.accepts(await tokens.access())
         assert server.reused == []
 
     simulate(scene)
@@ -398,6 +479,7 @@ def test_a_try_that_never_left_does_not_count(at: Desk) -> None:
         for expected in (LostAnswer, RemoteDown, RemoteDown):
             with pytest.raises(expected):
                 await tokens.access()
+            await at.pass_time(2 * RULES.again_s)
         assert server.accepts(await tokens.access())
 
     simulate(scene)

@@ -72,6 +72,11 @@ class Story:
         dump, url = self.shop.dump(USED), self.judge.loaded.mirror_url
         return [what for name in USED for what in differences(url, 1, BY_NAME[name], dump[name], empties_alike=False)]
 
+    def exchanges(self, since_s: float) -> int:
+        """How often somebody asked for tokens since then, by the shop's clock."""
+        calls = [line.split() for line in self.lines if " call " in line and "POST /token" in line]
+        return sum(EPOCH.timestamp() + float(words[0]) >= since_s for words in calls)
+
     def edit(self) -> None:
         """Somebody changes a title in the shop."""
         key = self.shop.keys("products")[0]
@@ -158,6 +163,7 @@ def told(folder: Path, trouble: Callable[[Story], Awaitable[None]]) -> None:
 )
 def test_a_shop_that_is_away_for_an_hour(tmp_path: Path, faults: Faults) -> None:
     async def trouble(it: Story) -> None:
+        since_s = it.shop.clock()
         it.machine.weather = Weather(faults)
         it.edit()
         await asyncio.sleep(HOUR)
@@ -166,6 +172,7 @@ def test_a_shop_that_is_away_for_an_hour(tmp_path: Path, faults: Faults) -> None
         # From the first look that failed to the first that did not: waits between looks grow to a quarter of an hour.
         it.recovered("shop", lasted_s=(HOUR - QUICK_S * 2, HOUR + 960))
         assert "shop" in it.said("recovered")[0]
+        assert it.exchanges(since_s) <= 40  # not one by each job that falls due
 
     told(tmp_path, trouble)
 
