@@ -32,7 +32,7 @@ def pulled(folder: Path, at_once: int, **sizes: int) -> tuple[SimShop, float, li
     loaded = install_at(folder, {"budget": {"size": SIZE, "leak_per_s": LEAK}})
     machine = Machine(loop, loaded, SimWorld([shop]), chronicle, Random(1), None)
     machine.weather = Weather(Faults(latency=(0.05, 0.3)))
-    judge = Judge(loaded, {shop.name: shop}, machine.traffic, chronicle, Random(1))
+    judge = Judge(loaded, {shop.name: shop}, machine.traffic, chronicle, Random(1), machine.wall)
 
     async def work() -> None:
         first = machine.start("command", partial(people.add, shop))

@@ -111,7 +111,7 @@ def beside(folder: Path, products: int) -> Iterator[Drain]:
     chronicle = Chronicle(loop.time)
     machine = Machine(loop, loaded, SimWorld([shop]), chronicle, Random(1), None)
     machine.weather = Weather(Faults(latency=(0.05, 0.3)))
-    judge = Judge(loaded, {shop.name: shop}, machine.traffic, chronicle, Random(1))
+    judge = Judge(loaded, {shop.name: shop}, machine.traffic, chronicle, Random(1), machine.wall)
     chronicle.take_log()
     try:
         yield Drain(shop, machine, judge, loop, folder)
