@@ -46,6 +46,10 @@ STEPS: Mapping[ChangeState, frozenset[ChangeState]] = {
 """From each state, where a change may go next."""
 
 
+IN_DOUBT = "in doubt: "
+"""So begins the reason of a change that waits for a person because it may have been carried out already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One row of the outbox. At most one open change per record.
@@ -70,6 +74,11 @@ class Change:
     attempts: int = 0
     generation: int = 0
     reason: str = ""
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether only a person may send it again: the shop may have carried it out, and nobody can tell."""
+        return self.state is ChangeState.PARKED and self.reason.startswith(IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True)

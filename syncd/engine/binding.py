@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from syncd.domain.canonical import same
-from syncd.domain.change import Change, ChangeState
+from syncd.domain.change import IN_DOUBT, Change, ChangeState
 from syncd.domain.decision import ABSENT
 from syncd.domain.ledger import Known
 from syncd.domain.patch import Patch
@@ -41,7 +41,7 @@ def _bound_to_changes(tx: MirrorTx, scope: Scope, fresh: Sequence[Seen]) -> dict
                 continue
             waiting.remove(change)
             if len(matches) > 1:
-                reason = f"{len(matches)} records of the shop match it"
+                reason = f"{IN_DOUBT}{len(matches)} records of the shop match it"
                 tx.outbox.save(scope.shop_id, replace(change, state=ChangeState.PARKED, reason=reason))
             else:
                 found[matches[0].item.key] = Known(matches[0].item.key, change.row_id, matches[0].ticket)

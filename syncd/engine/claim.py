@@ -76,6 +76,8 @@ def claim(tx: MirrorTx, scope: Scope, touch: Touch, image: Images | None, rules:
         if current is not None:
             tx.outbox.close(shop_id, current.id)
         return Claim.SAME
+    if current is not None and current.may_be_done:
+        return Claim.SAME  # what is edited in such a row goes with it, once somebody has approved or the record is seen
     digest = digest_of(scope.resource, weighed.image.base, weighed.patch, weighed.verb)
     if current is not None and current.digest == digest and current.state is not ChangeState.PARKED:
         return Claim.SAME

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from syncd.domain.capability import Capabilities
-from syncd.domain.change import Change, ChangeState, JournalLine, Verb
+from syncd.domain.change import IN_DOUBT, Change, ChangeState, JournalLine, Verb
 from syncd.domain.record import Item, Record
 from syncd.domain.resource import Resource
 from syncd.domain.run import Tally
@@ -153,9 +153,13 @@ class Creator:
             later = replace(
                 change,
                 state=ChangeState.PARKED,
-                reason="it may have been placed, but the shop does not show it; approve to send it again",
+                reason=f"{IN_DOUBT}it may have been placed, but the shop does not show it; approve to send it again",
             )
         else:
             later = replace(change, state=ChangeState.READY, attempts=0, due_at=None)
         await self._hands.disk.mirror.run(lambda tx: tx.outbox.save(self._hands.shop.id, later))
+        if later.may_be_done:
+            self._hands.log.warning(
+                "push.parked", shop=self._hands.shop.name, resource=resource.name, key="", reason=later.reason
+            )
         return False

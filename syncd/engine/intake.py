@@ -38,10 +38,13 @@ class Intake:
         name = trip.resource.name
         return await self._disk.reader.run(lambda tx: tx.ledger.find(self._shop.id, name, keys))
 
-    async def store(self, trip: Trip, page: Page) -> None:
-        """Put one page into the mirror and the cursor behind it, in transactions of at most `page_rows_max` rows."""
+    def note_time(self, trip: Trip, page: Page) -> None:
+        """By its first page, be it empty, a walk begins at the server's time: ours may be wrong."""
         if not trip.keys and page.served_at is not None and not trip.walk.resumed:
             trip.cursor = replace(trip.cursor, walk=replace(trip.walk, started_at=page.served_at))
+
+    async def store(self, trip: Trip, page: Page) -> None:
+        """Put one page into the mirror and the cursor behind it, in transactions of at most `page_rows_max` rows."""
         self._learn_paging(trip, page)
         if trip.choice.feed is Feed.TRIMMED:
             page = await self._untrimmed(trip, page)

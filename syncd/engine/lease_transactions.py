@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from syncd.domain.lease import Kind, Lease, Replica, Watch, is_free, moment, to_give, to_take
+from syncd.domain.lease import NOBODY, Kind, Lease, Replica, Watch, is_free, moment, to_give, to_take
 from syncd.domain.shop import Shop, ShopState
 from syncd.ports import LeaseTable, MirrorTx
 
@@ -52,8 +52,9 @@ def turn(
     """One beat: be seen, renew, give back what is no longer worked, take what is free.
 
     `working` are the shops that somebody still works in this process: none of them is given back, and none that was
-    lost meanwhile is taken again. `met` are those whose session was seen before: who has none any more is gone.
-    None where our own last beat was late, for then the database was away, perhaps, for all."""
+    lost meanwhile is taken again. `met` are those whom our last beat found, by a session or by what they hold: who has
+    no session now is gone, also one that was dead when we came. None where that beat was late, or was none: the
+    database was away, perhaps, for all."""
     table, shops = tx.leases, tx.books.shops()
     active = {shop.id for shop in shops if shop.state is ShopState.ACTIVE}
     table.seen(member.owner, member.host, member.pid)
@@ -80,7 +81,7 @@ def turn(
         lease = table.take(shop_id, member.owner, member.kind, member.lease_s, leases.get(shop_id))
         if lease is not None:
             mine[shop_id] = lease
-    known = frozenset({lease.owner for lease in leases.values()} | {each.replica for each in living})
+    known = frozenset({lease.owner for lease in leases.values()} - {NOBODY} | {each.replica for each in living})
     return Turn(tuple(shops), mine, frozenset(surplus), watches, signed or frozenset(), known)
 
 

@@ -46,7 +46,7 @@ class Leases:
         self._lost: set[int] = set()
         self._watches: dict[int, Watch] = {}
         self._last_beat_s = -inf
-        self._met: set[str] = set()
+        self._met: frozenset[str] = frozenset()
 
     @property
     def owner(self) -> str:
@@ -109,11 +109,11 @@ class Leases:
                 working=frozenset(working),
                 watches=self._watches,
                 monotonic_s=began_s,
-                met=frozenset(self._met) if is_steady else None,
+                met=self._met if is_steady else None,
             )
         )
         self._last_beat_s = began_s
-        self._met = (self._met & found.known) | found.signed
+        self._met = found.known | found.signed
         self._watches = dict(found.watches)
         names = {shop.id: shop.name for shop in found.shops}
         for shop_id in self._held.keys() - found.mine.keys():

@@ -104,6 +104,7 @@ class Walker:
                     raise
                 return True  # this shop says "not there" past the end
             trip.tally.calls += 1
+            self.intake.note_time(trip, page)
             if self._ended(trip, page):
                 return True
             await self.intake.store(trip, page)

@@ -11,9 +11,12 @@ from syncd.engine.leasing import Leases
 from syncd.errors import DatabaseBusy
 from syncd.store.disk import MirrorTransaction, StoreDisk, open_disk
 from tests.contract.conftest import AT, StillClock, Store
+from tests.contract.test_capture import SHOP
 from tests.engine.virtual import KeptLog
 
 LEASE_S = 15.0
+LONG_S = 3600.0
+"""A lease that no slow machine outlasts."""
 
 
 def taken(store: Store, owner: str, over: Lease | None, shop_id: int = 1, kind: Kind = Kind.DAEMON) -> Lease | None:
@@ -170,5 +173,48 @@ def test_whoever_has_gone_and_holds_nothing_is_remembered_by_nobody(make_store: 
             await daemon.beat(set())
         assert daemon._met == {"daemon"}
         own.close()
+
+    asyncio.run(scene())
+
+
+class TurningClock(StillClock):
+    """Our own clock, turned on by hand. The database's goes as it goes."""
+
+    def __init__(self) -> None:
+        self.turned_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.turned_s
+
+
+@pytest.mark.parametrize("renews", [False, True], ids=["dead", "alive without a session"])
+def test_who_comes_after_a_death_takes_over_at_his_second_beat(
+    make_store: Callable[[str], Store], renews: bool
+) -> None:
+    """The lease would last on for its whole length: that nobody is behind it is seen by its owner's missing session."""
+    store, clock = make_store("postgresql"), TurningClock()
+    store.write(lambda tx: tx.books.add_shop(SHOP))
+    store.people("UPDATE shops SET state = 'active'")
+    shops = {shop.id for shop in store.read(lambda tx: tx.books.shops())}
+    assert shops
+
+    def daemon(owner: str) -> tuple[StoreDisk, Leases]:
+        disk = open_disk(store.database.url, clock=clock)
+        return disk, Leases(disk, clock, KeptLog(), Member(owner, "host", 1, Kind.DAEMON, LONG_S))
+
+    async def scene() -> None:
+        disk, before = daemon("before")
+        assert (await before.beat(set())).held == shops
+        disk.close()
+        disk, after = daemon("after")
+        for _ in range(200):  # the server notices when it next looks at the connection
+            if "before" not in (await disk.mirror.run(lambda tx: tx.leases.signed()) or ()):
+                break
+        assert (await after.beat(set())).held == frozenset()
+        clock.turned_s += after.beat_s
+        if renews:
+            await disk.mirror.run(lambda tx: tx.leases.renew("before", LONG_S))
+        assert (await after.beat(set())).held == (frozenset() if renews else shops)
+        disk.close()
 
     asyncio.run(scene())

@@ -172,3 +172,21 @@ def test_an_equal_newer_look_also_outdates_an_older_page(database: TestDatabase)
             assert at.differences("orders") == []
 
     _run(scene())
+
+
+def test_a_look_that_found_nothing_reads_the_time_from_the_shop_and_not_from_our_clock(database: TestDatabase) -> None:
+    """Ours is four hours ahead: by it, the next window would begin long after the edit."""
+
+    async def scene() -> None:
+        switches = FILTERED.flipped(["clock_skew_s=-14400"])
+        async with desk(database.url, switches=switches, **SHOP) as at:
+            await _filled(at)
+            for _ in range(3):
+                (run,) = await at.pull("orders", quick=True)
+                at.clock.passed_s += 600
+            assert (run.feed, run.counts["seen"]) == (Feed.WINDOW.value, 0)
+            at.sim.edit("orders", at.sim.keys("orders")[3], {"notes": "theirs"})
+            (run,) = await at.pull("orders", quick=True)
+            assert run.counts["updated"] == 1
+
+    _run(scene())
