@@ -258,6 +258,7 @@ def test_an_order_in_doubt_is_never_sent_again_without_a_person(database: TestDa
                 assert "approve" in left[0]["reason"]
                 await desk.pusher.scan()  # which names every row that the shop does not have
                 desk.sql("UPDATE orders SET notes = 'Changed' WHERE id IS NULL")
+                await desk.quiet()
                 await desk.push()
                 assert tap.writes == []
                 desk.sql("UPDATE sync_outbox SET state = 'ready'")
