@@ -7,6 +7,7 @@ next one takes the request, and where none comes the command takes it back and d
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -53,14 +54,23 @@ async def perform(house: House, order: Order) -> Done:
 
 
 async def _done(house: House, order: Order, shop: Shop) -> Done:
-    """Work one shop under its lease, or have it worked by the daemon that has the lease."""
-    try:
-        async with leased(house, shop):
-            return await _here(house, order, shop)
-    except WorkedByDaemon:
-        if order.announce is not None:
-            order.announce([await _known_plan(house, order.wish, shop)])
-        return await _asked(house, order, shop)
+    """Work one shop under its lease, or have it worked by the daemon that has the lease.
+
+    After a daemon was killed its lease is over before it may be taken: that is waited for."""
+    has_announced = False
+    while True:
+        with suppress(WorkedByDaemon):
+            async with leased(house, shop):
+                return await _here(house, order, shop)
+        if await _lives(house, shop):
+            if order.announce is not None and not has_announced:
+                order.announce([await _known_plan(house, order.wish, shop)])
+                has_announced = True
+            if (done := await _asked(house, order, shop)) is not None:
+                return done
+        elif house.draining.is_set():
+            return Done(Result(is_left=True))
+        await house.clock.sleep(LOOK_S)
 
 
 async def _here(house: House, order: Order, shop: Shop) -> Done:
@@ -79,8 +89,8 @@ async def _known_plan(house: House, wish: Wish, shop: Shop) -> Plan:
     return Plan(shop.name, tuple(costs), calls, await jobs.budget_wait(house, shop, calls))
 
 
-async def _asked(house: House, order: Order, shop: Shop) -> Done:
-    """Leave a request, wait for its answer; where no daemon lives any more take it back and do it here."""
+async def _asked(house: House, order: Order, shop: Shop) -> Done | None:
+    """Leave a request, wait for its answer; None where no daemon lives any more: it is taken back, to be done here."""
     wish, now = errands.asked(order.wish, (order.changes or {}).get(shop.name, [])), house.clock.now()
     who = f"syncd {order.job}, process {os.getpid()} on {socket.gethostname()}"
     request = await house.disk.mirror.run(lambda tx: tx.requests.add(shop.id, order.job, wish, who, now))
@@ -89,12 +99,12 @@ async def _asked(house: House, order: Order, shop: Shop) -> Done:
     while not house.draining.is_set():
         found = await house.disk.reader.run(lambda tx: tx.requests.load(request.seq))
         if found is None:
-            return await _done(house, order, shop)  # forgotten: as if it had never been asked
+            return None  # forgotten: as if it had never been asked
         if found.ended_at is not None:
             return answers.read(found.answer)
         if await _is_orphaned(house, shop, request):
             await order.tell(f"{shop.name}: no daemon works it any more, so it is done here")
-            return await _done(house, order, shop)
+            return None
         if (words := _words(shop, found)) != said:
             said = words
             await order.tell(words)
@@ -104,10 +114,15 @@ async def _asked(house: House, order: Order, shop: Shop) -> Done:
 
 async def _is_orphaned(house: House, shop: Shop, request: Request) -> bool:
     """Whether no daemon holds the shop any more; then the request is taken back, unless it has ended by now."""
-    found = await holder(house, shop)
-    if found is not None and found.is_daemon:
+    if await _lives(house, shop):
         return False
     return await house.disk.mirror.run(lambda tx: tx.requests.withdraw(request.seq))
+
+
+async def _lives(house: House, shop: Shop) -> bool:
+    """Whether a daemon holds the shop."""
+    found = await holder(house, shop)
+    return found is not None and found.is_daemon
 
 
 def _words(shop: Shop, request: Request) -> str:

@@ -28,7 +28,7 @@ from tests.support.equality import differences
 EXPLAINED: Final = {"shops.unread", "shop.waits", "vault.unstored"}
 NEEDS_DOUBT: Final = {"shop.quarantined", "vault.dead"}
 #: Where people edit both sides, these go on saying that a person is asked.
-ASKS: Final = {"push.parked", "push.partial", "pull.partial", "look.partial"}
+ASKS: Final = {"push.held", "push.parked", "push.partial", "pull.partial", "look.partial"}
 CALM_S: Final = 1200.0
 """How long after the last fault a warning may still come of it."""
 GLANCES: Final = 0.01

@@ -28,6 +28,7 @@ SEALED: Final = {
     "sync_tokens": ("access", "refresh", "home"),
     "sync_webhook_doors": ("sealed",),
     "sync_replicas": ("host", "pid"),
+    "sync_requests": ("asked_by",),
 }
 """Sealed anew each time, with a nonce that no seed decides; and which folder, machine and process it was."""
 

@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import structlog
 
-from syncd.domain.shop import ShopState
-from syncd.errors import SyncdError
-from syncd.service import daemon, jobs
-from syncd.service.wire import House
+from syncd.service import daemon
 from syncd.simulator.courier import Mishaps
 from tests.sim import people
 from tests.sim.beside import Beside, worked_twice
 from tests.sim.chronicle import Chronicle
+from tests.sim.commands import Commands
+from tests.sim.desk import Desk, told_of
 from tests.sim.doors import EPOCH, Process
 from tests.sim.judge import Judge
 from tests.sim.lives import Life, Machine, Weather, is_wanted
@@ -33,8 +32,6 @@ from tests.sim.world import Plan, draw, sections
 
 WALKS_MAX: Final = 8
 """So many complete looks may pass in peace; what is unequal then is a breach."""
-OWNER_S: Final = 600.0
-"""How often somebody looks whether anything needs a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +82,31 @@ class Simulation:
         )
         self._machine.glance = self._judge.glance
         self._machine.wronged = self._judge.breach
+        self._desk = Desk(self._machine, self._judge, self._world)
         self._typists: Typists | None = None
+        self._commands: Commands | None = None
         if plan.typing is not None:
             luck = Random(f"typists/{plan.seed}")
             self._typists = Typists(plan.typing, self._loaded, self._world, chronicle, luck)
             self._judge.traces = Traces(self._loaded, self._world, self._typists.book)
             self._machine.fate = partial(self._fate, Random(f"fate/{plan.seed}"))
+            if plan.commands_every_s is not None:
+                hands = Random(f"commands/run/{plan.seed}")
+                self._commands = Commands(
+                    plan.commands_every_s,
+                    self._world,
+                    self._typists.book,
+                    self._desk.run,
+                    self._judge.files.rows,
+                    chronicle,
+                    hands,
+                )
         self._post = Post(self._world, chronicle, Random(f"post/{plan.seed}"), plan.webhooks or Mishaps())
         self._machine.has_stops = bool(plan.stops)
         self._beside: Beside | None = None
         if plan.beside is not None:
             self._machine.has_replicas = True
             self._beside = Beside(self._machine, plan.beside, Random(f"beside/run/{plan.seed}"))
-        self._desk = asyncio.Lock()  # who has it works beside the daemon, or sees to it that nobody does
         self._crashes = 0
         self._daemons = 0
         loop.set_exception_handler(self._complained)
@@ -108,14 +117,17 @@ class Simulation:
     async def all(self) -> None:
         """The whole run."""
         for plan in self._plan.shops:
-            await self._at_desk(partial(people.add, self._world.shops[plan.name]))
+            await self._desk.run(partial(people.add, self._world.shops[plan.name]))
         self._machine.weather = Weather(self._plan.faults, self._plan.busy, bells=self._plan.bells)
+        standing = [self._desk.owner()]
         troubles = Troubles(self._loop, self._world, self._machine, self._chronicle).of(self._plan)
         if self._typists is not None:
             troubles.append(self._typists.work())
+        if self._commands is not None:
+            standing.append(self._commands.work())
         if self._plan.webhooks is not None:
             troubles.append(self._post.work())
-        begun = [self._loop.create_task(each) for each in (self._owner(), self._edits(), *troubles)]
+        begun = [self._loop.create_task(each) for each in (*standing, self._edits(), *troubles)]
         try:
             if self._beside is not None:
                 begun.insert(0, self._loop.create_task(self._beside.work()))
@@ -125,6 +137,8 @@ class Simulation:
             self._machine.weather = Weather()
             self._machine.fate = lambda _: None
             self._chronicle.write("world", "peace")
+            if self._commands is not None:
+                self._commands.is_over = True
             await self._apart()
             await self._peace(life)
         except _Breached:
@@ -152,6 +166,7 @@ class Simulation:
             "told": self._post.told,
         }
         if self._typists is not None:
+            facts |= {"commands": 0 if self._commands is None else self._commands.done}
             facts |= {"typed": self._typists.book.edits, "pushed": len(self._world.taken)}
         self._judge.files.close()
         return Verdict(
@@ -192,7 +207,7 @@ class Simulation:
 
     def _look_at(self, life: Life, wrong: list[str]) -> None:
         if not life.process.dead and life.problem is not None:
-            wrong.append(f"{life.process.name} ended with {_told(life.problem)}")
+            wrong.append(f"{life.process.name} ended with {told_of(life.problem)}")
         for what in wrong:
             self._judge.breach(what)
         if self._beside is None or self._beside.is_gone:  # else somebody is amid his work
@@ -221,30 +236,6 @@ class Simulation:
             write = shop.random_edit(luck)
             self._chronicle.write("staff", f"{write.verb} {shop.name} {write.resource}/{write.key}")
 
-    # --- people ------------------------------------------------------------------------------------------------------
-
-    async def _at_desk(self, job: Callable[[House], Any]) -> None:
-        """Somebody runs a command beside the daemon. A fault may spoil it; then it is tried again later."""
-        async with self._desk:
-            life = self._machine.start("command", job)
-            wrong = await self._machine.ended(life)
-        if life.problem is not None and not isinstance(life.problem, SyncdError):
-            wrong.append(f"a command ended with {_told(life.problem)}")
-        for what in wrong:
-            self._judge.breach(what)
-
-    async def _owner(self) -> None:
-        """Does what the daemon says that a person must do: authorise again, let go what the brake holds."""
-        while True:
-            await asyncio.sleep(OWNER_S)
-            aside = self._judge.files.rows(
-                "mirror", "SELECT name FROM shops WHERE state = ?", ShopState.QUARANTINED.value
-            )
-            for (name,) in aside:
-                await self._at_desk(partial(people.login, self._world.shops[name]))
-            if self._judge.files.rows("mirror", "SELECT 1 FROM sync_brakes WHERE NOT approved"):
-                await self._at_desk(lambda house: jobs.sweep(house, jobs.Wish(approve=True)))
-
     # --- peace -------------------------------------------------------------------------------------------------------
 
     async def _peace(self, life: Life) -> None:
@@ -252,7 +243,7 @@ class Simulation:
         unequal: list[str] = []
         for walks in range(2, WALKS_MAX + 1, 2):
             await asyncio.sleep(self._plan.walk_s * 2.3)
-            async with self._desk:
+            async with self._desk.lock:
                 self._look_at(life, await self._machine.drained(life))
                 unequal = [*self._judge.unequal(), *self._judge.untombed(), *self._judge.untraced()]
             if not unequal:
@@ -267,16 +258,4 @@ class Simulation:
     def _complained(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if not is_wanted(context):
             problem = context.get("exception")
-            self._judge.breach(f"the loop complains: {context['message']} {_told(problem) if problem else ''}")
-
-
-def _told(problem: BaseException) -> str:
-    """An exception in words, with those inside it and where it came from."""
-    if isinstance(problem, BaseExceptionGroup):
-        return " and ".join(_told(each) for each in problem.exceptions)
-    trace, where = problem.__traceback__, ""
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        where = f"{Path(code.co_filename).name}:{trace.tb_lineno} in {code.co_name}"
-        trace = trace.tb_next
-    return f"{type(problem).__name__}: {problem} ({where})"
+            self._judge.breach(f"the loop complains: {context['message']} {told_of(problem) if problem else ''}")

@@ -248,13 +248,14 @@ class Typists:
 
     async def _decide(self) -> None:
         """Somebody answers one of the open questions, in SQL."""
-        asked = self.query("SELECT id, resource, key, path, local FROM sync_conflicts ORDER BY id")
+        asked = self.query("SELECT id, resource, key, path, local, remote FROM sync_conflicts ORDER BY id")
         if not asked:
             return
         one = self._luck.choice(asked)
         choice = self._luck.choice(("local", "remote"))
         if choice == "local":
             self._world.chosen |= set(TYPED.findall(str(one["local"])))
+            self._world.wished.append((str(one["remote"]), str(one["local"])))
         self.query("UPDATE sync_conflicts SET resolution = ? WHERE id = ?", choice, one["id"])
         self._say(f"RESOLVE {one['resource']}/{one['key']} {one['path']} = {choice}")
 

@@ -25,6 +25,7 @@ TYPED: Final = re.compile(r"\bL\d+\.")
 """What people here type: every value is written once in a run."""
 THEIRS: Final = re.compile(r"R\d+\.$")
 """The same of the shop's own people."""
+_VALUE: Final = re.compile(r'"([^"]*)"')
 _RECORD: Final = re.compile(r"/api2?/(\w+)/([^/]+)\.json")
 
 
@@ -37,6 +38,7 @@ class Witness(SimWorld):
         self.made: Counter[str] = Counter()
         self.seen: dict[str, str] = {}
         self.chosen: set[str] = set()  # typed values that a person decided for in a conflict
+        self.wished: list[tuple[str, str]] = []  # as JSON: what stood there, and what a person wants there instead
         self.set_at: dict[str, float] = {}  # when the shop's people set a value, by that value
         self.unseen: list[str] = []
         self._looked: dict[tuple[str, str, str], float] = {}
@@ -80,13 +82,19 @@ class Witness(SimWorld):
             self.made[f"{shop} {path} {value}"] += 1
 
     def _knew(self, new: str, old: str) -> bool:
-        """Whether whoever typed `new` stood before `old`, or before what somebody typed who did."""
-        if not TYPED.match(new):
-            return False
-        if new in self.chosen:
+        """Whether whoever wants `new` stood before `old`, or before what somebody wanted who did."""
+        if TYPED.match(new) and new in self.chosen:
             return True
-        below = self.seen.get(new, "")
-        return below == old or (below != "" and self._knew(below, old))
+        reached, latest = {new}, [new]
+        while latest:
+            value = latest.pop()
+            below = {self.seen[value]} - {""} if TYPED.match(value) and value in self.seen else set()
+            for was, again in self.wished:
+                if f'"{value}"' in again:
+                    below |= set(_VALUE.findall(was))
+            latest += sorted(below - reached)
+            reached |= below
+        return old in reached - {new}
 
 
 def _flat(shop: SimShop, resource: str, key: str) -> dict[str, Any]:

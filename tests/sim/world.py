@@ -87,6 +87,7 @@ class Plan:
     bells: Bells = field(default_factory=Bells)
     jumps: tuple[tuple[float, float], ...] = ()  # when somebody sets the clock of the machine, and by how much
     stops: tuple["Stop", ...] = ()
+    commands_every_s: float | None = None  # how often somebody runs a command; None: nobody does
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,8 @@ def draw_push(seed: int) -> Plan:
         typing=typing,
     )
     jumps = _jumps(Random(f"clock/{seed}"), plan.day_s)
-    return replace(plan, jumps=jumps, stops=_stops(Random(f"stops/{seed}"), plan))
+    commands = Random(f"commands/{seed}").choice((None, 90.0, 300.0))
+    return replace(plan, jumps=jumps, commands_every_s=commands, stops=_stops(Random(f"stops/{seed}"), plan))
 
 
 def _stops(luck: Random, plan: Plan) -> tuple[Stop, ...]:
@@ -252,7 +254,7 @@ def sections(plan: Plan) -> dict[str, dict[str, Any]]:
     own: dict[str, Any] = {}
     lease_s = 300.0
     if typing is not None:
-        push = {"every_s": 60.0, "scan_s": 600.0, "brake_least": 1000}
+        push = {"every_s": 60.0, "scan_s": 600.0, "brake_least": 1000 if plan.commands_every_s is None else 3}
         own = {name: {"deletes": typing.deletes} for name in DELETED}
         lease_s = 60.0
     return {
