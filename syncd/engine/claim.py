@@ -14,7 +14,7 @@ from syncd.domain.canonical import canonical
 from syncd.domain.change import Change, ChangeState, HistoryLine, Origin, Touch, Verb
 from syncd.domain.decision import ABSENT, CreateRemote, Decision, DeleteRemote, Reason, Refusal
 from syncd.domain.history import differences
-from syncd.domain.ledger import HintSource, Images
+from syncd.domain.ledger import HintSource, Images, Known
 from syncd.domain.patch import Patch
 from syncd.domain.reconcile import reconcile
 from syncd.domain.record import Element, Record, Value
@@ -66,8 +66,13 @@ def claim(tx: MirrorTx, scope: Scope, touch: Touch, image: Images | None, rules:
         return Claim.WAITS
     if image.base is None and image.local is None and _clears(tx, scope, touch, rules) is Claim.WAITS:
         return Claim.WAITS
-    _keep_tombstone(tx, scope, image)
+    line = _line(tx, scope, image)
+    _keep_tombstone(tx, scope, image, line)
     weighed = weigh(tx, scope, image)
+    if image.local is None and line is not None and line.gone_at is not None:
+        # The shop has nothing left to delete, and a row that comes back is the tombstone that it was.
+        tx.mirror.bury(shop_id, scope.resource, [image.row_id], line.gone_at)
+        weighed = None
     tx.local.settle(shop_id, touch.seqs)
     if image.base is not None and _asks_anew(tx, scope, image.base, touch):
         # What was edited may be what waits for a person, who is to see both values as they are: a look shows them.
@@ -153,14 +158,18 @@ def weigh(tx: MirrorTx, scope: Scope, image: Images) -> Weighed | None:
     return Weighed(image, decision, patch, Verb.UPDATE, key) if patch else None
 
 
-def _keep_tombstone(tx: MirrorTx, scope: Scope, image: Images) -> None:
+def _line(tx: MirrorTx, scope: Scope, image: Images) -> Known | None:
+    """What the ledger says of the record of a row."""
+    key = key_of(scope.resource, image.base)
+    return tx.ledger.find(scope.shop_id, scope.resource.name, [key]).get(key) if key else None
+
+
+def _keep_tombstone(tx: MirrorTx, scope: Scope, image: Images, line: Known | None) -> None:
     """Whether a record is gone is the shop's word: an edit of `deleted_at` is refused."""
-    name, key = scope.resource.name, key_of(scope.resource, image.base)
-    line = tx.ledger.find(scope.shop_id, name, [key]).get(key) if key and image.local is not None else None
-    if line is None or (line.gone_at is None) == (image.deleted_at is None):
+    if image.local is None or line is None or (line.gone_at is None) == (image.deleted_at is None):
         return
     refusal = Refusal("deleted_at", image.deleted_at, Reason.READ_ONLY)
-    tx.outbox.turn_down(scope.shop_id, name, key, image.row_id, [refusal], scope.at)
+    tx.outbox.turn_down(scope.shop_id, scope.resource.name, line.key, image.row_id, [refusal], scope.at)
     if line.gone_at is None:
         tx.mirror.revive(scope.shop_id, scope.resource, [image.row_id], scope.at)
     else:

@@ -52,6 +52,37 @@ def test_a_row_deleted_here_and_edited_there_is_asked_about(database: TestDataba
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("deletes", [False, True])
+def test_a_tombstone_deleted_here_is_no_errand_for_the_shop(database: TestDatabase, deletes: bool) -> None:
+    """It comes back as it was, like every row that may not be deleted here; where rows may be, it is cleared away."""
+
+    async def scene() -> None:
+        policies = {"products": Policy(deletes=deletes)}
+        async with push_desk(database.url, switches=RICH, policies=policies, **SHOP) as desk:
+            key = desk.at.sim.keys("products")[2]
+            desk.at.sim.delete("products", key)
+            await desk.pull("products")
+            await desk.pull("products")
+            tombstone = desk.one("SELECT row_id, deleted_at FROM products WHERE id = :id", id=int(key))
+            assert tombstone["deleted_at"] is not None
+            calls = desk.at.calls()
+            desk.sql("DELETE FROM products WHERE id = :id", id=int(key))
+            for _ in range(3):
+                desk.at.clock.passed_s += 120
+                await desk.push()
+                found = desk.sql("SELECT row_id, deleted_at FROM products WHERE id = :id", id=int(key))
+                assert [dict(row) for row in found] == ([] if deletes else [dict(tombstone)])
+                assert desk.sql("SELECT * FROM sync_outbox") == []
+                await desk.pusher.scan()
+            assert desk.at.calls() == calls
+            refused = [row["path"] for row in desk.sql("SELECT path FROM sync_refused_edits")]
+            assert refused == ([] if deletes else [""])
+            await desk.pull("products")
+            assert desk.at.differences("products") == []
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize("choice", ["local", "remote"])
 def test_a_row_edited_here_and_deleted_there_is_asked_about(database: TestDatabase, choice: str) -> None:
     async def scene() -> None:
