@@ -49,10 +49,12 @@ class MirrorTx(Protocol):
 
 class StateTx(Protocol):
     """One transaction on the state database. `now` is the database's clock, unix seconds, read after the lock is held;
-    `whereabouts` a text that a copy of the database on a server does not have, empty for a file."""
+    `whereabouts` a text that a copy of the database on a server does not have, empty for a file. `forget` removes
+    every row of a shop, and the bucket that nobody else uses."""
 
     def now(self) -> float: ...
     def whereabouts(self) -> str: ...
+    def forget(self, shop_id: int, bucket: str | None) -> None: ...
     @property
     def budget(self) -> BudgetTable: ...
     @property

@@ -13,7 +13,7 @@ from syncd.domain.shop import Shop, ShopState
 from syncd.domain.token import TokenPhase
 from syncd.errors import NeedsPerson, UsageProblem
 from syncd.ports import Disk, MirrorTx
-from syncd.service.wire import House
+from syncd.service.wire import House, bucket_key
 from syncd.service.words import meant
 
 DEFAULT_SCOPES: Final = ("products", "customers", "orders", "themes", "companies")
@@ -178,8 +178,16 @@ async def _set_state(disk: Disk, name: str, state: ShopState) -> Shop:
 
 
 async def remove(house: House, name: str) -> Shop:
-    """Forget the tokens first, then the shop: what is left behind by a crash between the two can be removed again."""
+    """Forget the tokens first, then the shop: what is left behind by a crash between the two can be removed again.
+
+    The call budget goes too, unless another shop of the same app and company draws on it."""
     shop = await find(house.disk, name)
+    mine = bucket_key(shop)
+    others = [other for other in await listed(house.disk) if other.id != shop.id and bucket_key(other) == mine]
+    bucket = None if others else mine
     await house.tokens(shop).forget()
+    await house.disk.state.run(lambda tx: tx.forget(shop.id, bucket))
     await house.disk.mirror.run(lambda tx: tx.books.remove_shop(shop.id))
+    # A daemon may have worked it until now, and have written down what it did.
+    await house.disk.state.run(lambda tx: tx.forget(shop.id, bucket))
     return shop

@@ -47,7 +47,7 @@ from syncd.store.outbox import Outbox
 from syncd.store.pushes import Pushes
 from syncd.store.requests import Requests
 from syncd.store.seals import Seals
-from syncd.store.state import Runs, Vault
+from syncd.store.state import Runs, Vault, forget_shop
 from syncd.store.webhooks import Webhooks
 from syncd.store.writer import InlineWriter, StoreWriter
 
@@ -134,6 +134,10 @@ class StateTransaction:
     def whereabouts(self) -> str:
         """Which database this is, as a copy of it is not."""
         return whereabouts(self.connection)
+
+    def forget(self, shop_id: int, bucket: str | None) -> None:
+        """Remove every row of a shop, and the bucket that nobody else uses, if one is named."""
+        forget_shop(self.connection, shop_id, bucket)
 
     @property
     def budget(self) -> BudgetTable:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from syncd.domain.run import Outcome, Run
 from syncd.domain.token import SealedTokens, TokenPhase
 from syncd.store.rows import save
-from syncd.store.schema import DUE, RUNS, TOKENS
+from syncd.store.schema import BUCKETS, DUE, RUNS, STATE, TOKENS
 
 #: Runs that the journal keeps; older ones are forgotten as new ones come.
 RUNS_KEPT = 50_000
@@ -102,3 +102,12 @@ class Runs:
 def _run(row: Any) -> Run:
     values = dict(zip(_RUN, row, strict=True))
     return Run(**values | {"outcome": Outcome(values["outcome"]), "counts": json.loads(values["counts"])})
+
+
+def forget_shop(connection: Connection, shop_id: int, bucket: str | None) -> None:
+    """Remove every row of a shop from the state database, and one bucket."""
+    for table in STATE.sorted_tables:
+        if "shop_id" in table.c:
+            connection.execute(delete(table).where(table.c.shop_id == shop_id))
+    if bucket is not None:
+        connection.execute(delete(BUCKETS).where(BUCKETS.c.bucket == bucket))

@@ -41,6 +41,27 @@ def test_calls_are_added_up(store: Store) -> None:
     assert store.state(lambda tx: tx.budget.spent_by_all(0)) == both
 
 
+def test_a_removed_shop_leaves_nothing_and_others_keep_theirs(store: Store) -> None:
+    for shop_id in (1, 2):
+        store.state(lambda tx, n=shop_id: tx.budget.account(n, "pull", "backfill", "list", 2, 0.0, 5))
+        store.state(lambda tx, n=shop_id: tx.journal.write(n, RUN))
+        store.state(lambda tx, n=shop_id: tx.journal.save_due(n, "push", AT))
+        store.state(lambda tx, n=shop_id: tx.pushes.seal_password(n, 7, "sealed"))
+        store.state(lambda tx, n=shop_id: tx.budget.save(f"app/{n}", BUCKET))
+    store.state(lambda tx: tx.forget(1, None))
+    assert store.state(lambda tx: tx.budget.load("app/1")) == BUCKET
+    store.state(lambda tx: tx.forget(1, "app/1"))
+    assert store.state(lambda tx: (tx.budget.load("app/1"), tx.budget.load("app/2"))) == (None, BUCKET)
+    assert [line[0] for line in store.state(lambda tx: tx.budget.spent_by_all(0))] == [2]
+    assert store.state(lambda tx: (tx.journal.last(1, 9), tx.journal.due(1), tx.pushes.password(1, 7))) == (
+        [],
+        {},
+        None,
+    )
+    assert store.state(lambda tx: (tx.journal.last(2, 9), tx.journal.due(2))) == ([RUN], {"push": AT})
+    assert store.state(lambda tx: tx.pushes.password(2, 7)) == "sealed"
+
+
 def test_many_takers_of_one_bucket_lose_no_grant(store: Store) -> None:
     """Two processes' disks, the row missing at first: every grant counts once."""
     other = open_disk(store.database.url, clock=StillClock())

@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, func, select
 
+from syncd.domain.budget import Bucket
 from syncd.domain.run import Outcome
 from syncd.domain.webhook import Door, Hook
 from syncd.errors import UsageProblem
 from syncd.service import grants, shops, webhooks
 from syncd.service.settings import Loaded, Settings
+from syncd.service.wire import bucket_key
 from syncd.simulator.resources import SCOPES
 from syncd.simulator.shop import SimShop
 from syncd.simulator.switches import Switches
 from syncd.simulator.transport import Faults
+from syncd.store.database import sqlite_module
+from syncd.store.schema import MIRROR, STATE
 from tests.engine.kit import DeskClock
 from tests.web.hooks_kit import PUBLIC, Scene, scene
 
@@ -189,6 +194,48 @@ def test_a_removed_shop_is_left_without_our_webhooks(tmp_path: Path) -> None:
 
     play(tmp_path / "a", story)
     play(tmp_path / "b", away)
+
+
+def test_a_removed_shop_leaves_no_row_in_either_database(tmp_path: Path) -> None:
+    async def story(here: Scene) -> None:
+        await here.check()
+        assert _rows(here) != []
+        await webhooks.remove_shop(here.house, "shop-1")
+        assert _rows(here) == []
+
+    play(tmp_path, story)
+
+
+def test_a_budget_that_another_shop_draws_on_stays(tmp_path: Path) -> None:
+    """Two shops of one app have no company yet: their calls are of one budget."""
+
+    async def story(here: Scene) -> None:
+        twins = [
+            await shops.add(here.house, shops.Wanted(name, f"https://{name}.sim", "syncd.twin"))
+            for name in ("twin-1", "twin-2")
+        ]
+        key = bucket_key(twins[0])
+        bucket = Bucket.first(size=40.0, leak=2.0, t=here.clock.wall())
+        await here.house.disk.state.run(lambda tx: tx.budget.save(key, bucket))
+        await shops.remove(here.house, "twin-1")
+        assert await here.house.disk.state.run(lambda tx: tx.budget.load(key)) == bucket
+        await shops.remove(here.house, "twin-2")
+        assert await here.house.disk.state.run(lambda tx: tx.budget.load(key)) is None
+
+    play(tmp_path, story)
+
+
+def _rows(here: Scene) -> list[str]:
+    """The tables of the daemon's own database in which there is something, and those of the mirror with this shop's."""
+    disk, found = here.house.disk, []
+    for metadata, url in ((STATE, disk.address.state), (MIRROR, disk.address.mirror)):
+        engine = create_engine(url, module=sqlite_module())
+        with engine.connect() as connection:
+            for table in metadata.sorted_tables:
+                if metadata is STATE or "shop_id" in table.c:
+                    found += [table.name] * bool(connection.execute(select(func.count()).select_from(table)).scalar())
+        engine.dispose()
+    return found
 
 
 def test_what_was_told_is_looked_at_again(tmp_path: Path) -> None:
