@@ -204,7 +204,7 @@ def test_the_brake_holds_until_somebody_says_so(
 
 
 def test_sync_waits_for_new_rows_and_ends_when_both_agree(installation: Installation, filled: SimShop) -> None:
-    installation.variables |= {"SYNCD_PUSH__CREATE_QUIET_S": "1"}
+    installation.variables |= {"SYNCD_PUSH__CREATE_QUIET_S": "6"}
     sql(
         installation,
         "INSERT INTO customers (shop_id, email, first_name) VALUES (1, 'ada@example.org', 'Ada')",
