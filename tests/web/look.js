@@ -1,4 +1,4 @@
-// What the browser made of a page: what is wider than it, labels, headings, contrast, sizes of buttons.
+// What the browser made of a page: what is wider than it, labels, headings, contrast, sizes of buttons, words.
 const wide = [...document.querySelectorAll('main *')].filter(e => !e.closest('svg, thead, .skip'))
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map(e => e.outerHTML.slice(0, 90));
@@ -22,5 +22,9 @@ for (const e of document.querySelectorAll('body *')) {
 }
 const small = [...document.querySelectorAll('button, .button')].filter(e => e.offsetParent && !e.classList.contains('plain'))
   .filter(e => e.getBoundingClientRect().height < 40).map(e => e.outerHTML);
-return {wide, unlabelled, levels, nameless, faint, small,
+// A badge of one word stands on one line.
+const broken = [...document.querySelectorAll('.badge')].filter(e => e.offsetParent && !/\s/.test(e.innerText.trim()))
+  .filter(e => e.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(e).lineHeight || 0))
+  .map(e => e.outerHTML);
+return {broken, wide, unlabelled, levels, nameless, faint, small,
   overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth};

@@ -61,7 +61,7 @@ def _asked_hosts(driver: Any) -> set[str | None]:
 
 def _judge(driver: Any, where: str) -> None:
     seen = driver.execute_script(LOOK)
-    for what in ("wide", "unlabelled", "nameless", "faint", "small"):
+    for what in ("broken", "wide", "unlabelled", "nameless", "faint", "small"):
         assert seen[what] == [], f"{where}: {what}"
     assert seen["overflow"] <= 0, where
     assert seen["levels"][0] == 1, where
