@@ -41,6 +41,9 @@ class Rotation:
         self._pairs = Pairs(shop, vault, clock=clock, dice=dice, log=log, rules=rules)
         self.calm = self._pairs.calm
         self.outlives = self._pairs.teller.outlives
+        self._unspent: SealedTokens | None = (
+            None  # our intent of a token that is not spent: it is still to be taken back
+        )
 
     async def peek(self) -> TokenSet | None:
         """Return the stored pair without any lock; None where there is none that could be used."""
@@ -59,7 +62,7 @@ class Rotation:
             LostAnswer: nobody knows whether it was; it is tried once more after `exchange_s`.
         """
         async with self._vault.lock.hold(self._shop.id) as held:
-            row = self._living(await self._pairs.newest())
+            row = self._living(await self._newest())
             home = await self._at_home(row, adopt=adopt)
             if row.phase is TokenPhase.EXCHANGING:
                 await self._wait_out(row, patient=patient)
@@ -70,7 +73,7 @@ class Rotation:
     async def settled(self) -> None:
         """Take in what the spill holds, and settle an exchange that a crash left open. Raises as `renewed` does."""
         async with self._vault.lock.hold(self._shop.id) as held:
-            row = await self._pairs.newest()
+            row = await self._newest()
             if row is None or row.phase is TokenPhase.DEAD:
                 return
             home = await self._at_home(row)
@@ -104,6 +107,16 @@ class Rotation:
         """Remove every trace of the shop's tokens."""
         async with self._vault.lock.hold(self._shop.id):
             await self._pairs.forget()
+
+    async def _newest(self) -> SealedTokens | None:
+        """The row that stands. An intent that the database could not take back is taken back now: the shop was never
+        asked, or turned us away, so this was no interruption. Raises DatabaseBusy where it still cannot."""
+        row = await self._pairs.newest()
+        if self._unspent is not None and row == self._unspent:
+            await self._vault.state.run(partial(withdraw, intent=row))
+            row = await self._pairs.newest()
+        self._unspent = None
+        return row
 
     def _living(self, row: SealedTokens | None) -> SealedTokens:
         if row is None:
@@ -183,7 +196,8 @@ class Rotation:
         try:
             await self._vault.state.run(partial(withdraw, intent=intent))
         except (DatabaseBusy, DiskProblem, SchemaProblem) as error:
-            # The intent stays: the token is tried once more, later. What the shop said matters more to the caller.
+            # The intent stays for now. What the shop said matters more to the caller.
+            self._unspent = intent
             self._log.warning("vault.intent_stays", shop=self._shop.name, reason=error.message)
 
 

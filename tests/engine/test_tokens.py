@@ -485,6 +485,39 @@ def test_a_try_that_never_left_does_not_count(at: Desk) -> None:
     simulate(scene)
 
 
+class Jammed(Fuse):
+    """The database is locked in the very moment after an exchange."""
+
+    def before(self, name: str) -> int:
+        jammed = name == "state" and self.seen[-1:] == ["exchange"]
+        number = super().before(name)
+        if jammed:
+            self.blown.append(name)
+            raise DatabaseBusy("locked")
+        return number
+
+
+def test_an_intent_that_the_database_could_not_take_back_is_no_interruption(at: Desk) -> None:
+    """A shop that is away and a busy database, again and again: nothing was spent, and the process knows it."""
+
+    async def scene() -> None:
+        server = at.server()
+        await at.authorised(server)
+        await at.pass_time(1900)
+        fuse = Jammed()
+        tokens = at.process(server, fuse=fuse)
+        server.faults = [RemoteDown("no connection") for _ in range(5)]
+        while server.faults:
+            with suppress(RemoteDown, DatabaseBusy):
+                await tokens.access()
+            await at.pass_time(RULES.again_max_s)
+        assert len(fuse.blown) == 5
+        assert server.accepts(await tokens.access())
+        assert server.reused == []
+
+    simulate(scene)
+
+
 # --- crashes: the process dies at every I/O, before and after it took effect -----------------------------------------
 
 
