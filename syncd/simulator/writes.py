@@ -163,6 +163,8 @@ def _taken(spec: Spec, value: Any, press: Press) -> Any:
         case "flag" | "flag1":
             return FLAGS[value]
         case "time":
+            if value and not isinstance(value, str):
+                raise TypeError(spec.name)
             return read(value) if value else None
         case _:
             return value

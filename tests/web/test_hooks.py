@@ -14,6 +14,7 @@ from syncd.domain.webhook import Door, Hook
 from syncd.errors import UsageProblem
 from syncd.service import grants, shops, webhooks
 from syncd.service.settings import Loaded, Settings
+from syncd.service.upkeep import clear_away
 from syncd.service.wire import bucket_key
 from syncd.simulator.resources import SCOPES
 from syncd.simulator.shop import SimShop
@@ -260,7 +261,7 @@ def test_what_was_told_is_looked_at_again(tmp_path: Path) -> None:
         with pytest.raises(UsageProblem, match="lies before"):
             await webhooks.replay(here.house, "shop-1", "1h", "2h", dry=False)
         here.clock.passed_s += 15 * 86_400
-        await here.look()
+        await clear_away(here.house)
         assert await here.inbox() == {}
 
     play(tmp_path, story)
