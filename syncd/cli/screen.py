@@ -14,6 +14,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from syncd.errors import UsageProblem
+
 #: A pipe has no width of its own; this one keeps tables whole.
 _PIPE_COLUMNS: Final = 140
 #: Cells up to this length are not broken over two lines.
@@ -55,10 +57,16 @@ def problem(message: str, hint: str = "") -> None:
 
 
 def secret(question: str, *, again: bool = False) -> str:
-    """What nobody may read over the shoulder: typed unseen, `again` to be sure; through a pipe its first line."""
+    """What nobody may read over the shoulder: typed unseen, `again` to be sure; through a pipe its first line.
+
+    Raises UsageProblem where the pipe is empty."""
     if sys.stdin.isatty():
         return str(typer.prompt(question, hide_input=True, confirmation_prompt=again))
-    return sys.stdin.readline().rstrip("\r\n")
+    if line := sys.stdin.readline().rstrip("\r\n"):
+        return line
+    raise UsageProblem(
+        f"the input is empty: {question[:1].lower()}{question[1:]} is missing", hint="give it as one line"
+    )
 
 
 def as_json(value: Any) -> None:

@@ -70,6 +70,8 @@ def test_a_shop_is_not_authorised_paused_resumed_and_removed(installation: Insta
     assert done.code == 3
     assert "Next: syncd auth login demo" in done.err
     assert installation.syncd("auth", "show", "demo").code == 2
+    empty = installation.syncd("auth", "login", "demo", "--redirected", "-")
+    assert (empty.code, "the input is empty" in empty.err) == (2, True)
     half = installation.syncd("auth", "login", "demo", "--redirected", "-", stdin="https://x.example/?code=c\n")
     assert half.code == 2
     assert "holds no companyid" in half.err
