@@ -60,19 +60,33 @@ class _CursorFirst:
 
 
 @dataclass(frozen=True, slots=True)
-class _Forgetful:
-    """A writer that forgets every change of a row that is there already."""
+class _Altered:
+    """A writer whose transactions are altered before anybody uses them."""
 
     inner: Any
+    alter: Callable[[Any], Any]
 
     async def run(self, f: Callable[[Any], Any]) -> Any:
-        def run(tx: Any) -> Any:
-            return f(Changed(tx, {"mirror": Changed(tx.mirror, {"write": lambda *_: None})}))
-
-        return await self.inner.run(run)
+        return await self.inner.run(lambda tx: f(self.alter(tx)))
 
     def close(self) -> None:
         self.inner.close()
+
+
+def _without(part: str, name: str, answer: object = None) -> Callable[[Any], Any]:
+    """Of `part` of a transaction, `name` does nothing but answer so."""
+    return lambda tx: Changed(tx, {part: Changed(getattr(tx, part), {name: lambda *_: answer})})
+
+
+def _overruled(tx: Any) -> Any:
+    """Rows become what was agreed on whenever they are written."""
+
+    def write(shop_id: int, resource: Any, before: Any, local: Any, base: Any, at: Any) -> None:
+        if local is not None and base is not None and before.base is not None:
+            local = replace(local, fields=base.fields)
+        tx.mirror.write(shop_id, resource, before, local, base, at)
+
+    return Changed(tx, {"mirror": Changed(tx.mirror, {"write": write})})
 
 
 def cursor_first(disk: StoreDisk) -> StoreDisk:
@@ -82,72 +96,19 @@ def cursor_first(disk: StoreDisk) -> StoreDisk:
 
 def forgetful(disk: StoreDisk) -> StoreDisk:
     """Changes that a shop made to known records do not arrive."""
-    return replace(disk, mirror=_Forgetful(disk.mirror))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class _Unwritten:
-    """A state writer that leaves out the line of the push journal that is due before a write leaves."""
-
-    inner: Any
-
-    async def run(self, f: Callable[[Any], Any]) -> Any:
-        def run(tx: Any) -> Any:
-            return f(Changed(tx, {"pushes": Changed(tx.pushes, {"begin": lambda *_: None})}))
-
-        return await self.inner.run(run)
-
-    def close(self) -> None:
-        self.inner.close()
+    return replace(disk, mirror=_Altered(disk.mirror, _without("mirror", "write")))  # type: ignore[arg-type]
 
 
 def unwritten(disk: StoreDisk) -> StoreDisk:
     """Writes leave without a line in the push journal: a death right after makes the same record twice."""
-    return replace(disk, state=_Unwritten(disk.state))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class _Overruling:
-    """A mirror whose rows become what was agreed on whenever they are written."""
-
-    inner: Any
-
-    async def run(self, f: Callable[[Any], Any]) -> Any:
-        def run(tx: Any) -> Any:
-            def write(shop_id: int, resource: Any, before: Any, local: Any, base: Any, at: Any) -> None:
-                if local is not None and base is not None and before.base is not None:
-                    local = replace(local, fields=base.fields)
-                tx.mirror.write(shop_id, resource, before, local, base, at)
-
-            return f(Changed(tx, {"mirror": Changed(tx.mirror, {"write": write})}))
-
-        return await self.inner.run(run)
-
-    def close(self) -> None:
-        self.inner.close()
+    return replace(disk, state=_Altered(disk.state, _without("pushes", "begin")))  # type: ignore[arg-type]
 
 
 def overruling(disk: StoreDisk) -> StoreDisk:
     """An edit on its way is gone without a word where the shop changed another field of its record."""
-    return replace(disk, mirror=_Overruling(disk.mirror))  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class _Unfenced:
-    """A mirror whose transactions find every lease kept."""
-
-    inner: Any
-
-    async def run(self, f: Callable[[Any], Any]) -> Any:
-        def run(tx: Any) -> Any:
-            return f(Changed(tx, {"leases": Changed(tx.leases, {"keeps": lambda *_: True})}))
-
-        return await self.inner.run(run)
-
-    def close(self) -> None:
-        self.inner.close()
+    return replace(disk, mirror=_Altered(disk.mirror, _overruled))  # type: ignore[arg-type]
 
 
 def unfenced(disk: StoreDisk) -> StoreDisk:
     """Whoever was stopped before a transaction and continued after it lost its lease carries it out all the same."""
-    return replace(disk, mirror=_Unfenced(disk.mirror))  # type: ignore[arg-type]
+    return replace(disk, mirror=_Altered(disk.mirror, _without("leases", "keeps", answer=True)))  # type: ignore[arg-type]
